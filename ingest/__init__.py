@@ -1,0 +1,1 @@
+"""From the providers' files to the tables of schema `raw`."""

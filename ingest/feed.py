@@ -1,0 +1,248 @@
+"""What a feed is: one typed declaration from which loading, gates, docs and `ebbtide feeds` are derived.
+
+A *feed* is one kind of record a provider publishes (for example "Cboe put/call volumes by product and day"). It lands in
+one table, `raw.<feed name>`, whose grain is `key`. A feed may be published in several *formats*; each says how its files
+are recognised and read, and whether the provider still serves it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Access(StrEnum):
+    """How bytes of a format reach us."""
+
+    LIVE = "live"  # the provider serves it; `ebbtide` fetches it
+    REPLAY = "replay"  # the provider no longer serves it; files that were saved earlier are read
+    BRING_YOUR_OWN = "bring-your-own"  # licence or log-in keeps it from being fetched; the user supplies the file
+
+
+class Cadence(StrEnum):
+    """How often a feed has a new observation, with the days between two of them."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+
+    @property
+    def days(self) -> int:
+        """Calendar days within which the next observation date follows, holidays included."""
+        return {"daily": 5, "weekly": 8, "monthly": 31, "quarterly": 92}[self.value]
+
+
+@dataclass(frozen=True)
+class PublicationLag:
+    """When an observation becomes known: a day after its observation date, at a local time of the provider.
+
+    Parameters
+    ----------
+    days
+        Days after the observation date.
+    at
+        Local time of publication, "HH:MM"; "24:00" when only the day is known.
+    zone
+        IANA time zone of the provider.
+    business_days
+        Count `days` on the US federal calendar (weekends and federal holidays skipped) instead of every day.
+    source
+        Where the rule is documented.
+    """
+
+    days: int
+    at: str
+    zone: str = "America/New_York"
+    business_days: bool = False
+    source: str = ""
+
+    def __str__(self) -> str:
+        unit = "business days" if self.business_days else "days"
+        return f"{self.days} {unit}, {self.at} {self.zone.rsplit('/', 1)[-1].replace('_', ' ')}"
+
+
+ColumnType: TypeAlias = Literal["TEXT", "DATE", "TIMESTAMP", "BIGINT", "DOUBLE"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a raw table.
+
+    `names` are the headers providers use for it, compared after `normalise_header`; the column's own name always counts.
+    `minimum` and `maximum` are physical bounds: a row outside them is quarantined, so use them only where the value
+    would be impossible, not merely unusual. A `required` column may not be missing from a file.
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    unit: str = ""
+    names: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Request:
+    """One thing to fetch.
+
+    `secrets` are query parameters that are sent but never stored or logged. `absent` are statuses that mean "not
+    published" with this provider. With a `page_size` the provider is asked for pages (`$limit`, `$offset`) until one is short.
+    """
+
+    url: str
+    file_name: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    absent: tuple[int, ...] = (404,)
+    page_size: int | None = None
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A landed file as a reader sees it.
+
+    `name` is the provider's file name (a zip member's name for a member), `parameters` the named groups of the pattern
+    that claimed it, `edition_at` the UTC time at which this edition was current, where that is known before reading.
+    """
+
+    file_id: int
+    path: Path
+    name: str
+    format: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    edition_at: datetime | None = None
+
+
+class UnreadableFile(Exception):
+    """The whole file cannot be read as its format; it is quarantined with this message, which says what to do."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a reader returns.
+
+    `sql` selects one row a record: `_file_id`, `_row_number` (from 1 in its file) and the feed's columns named in
+    `columns`, as VARCHAR. `skipped` counts by file the lines that are not records, by kind (title, header, footer, blank,
+    holiday). `edition_dates` holds the date a file says it was made, where it says so.
+    """
+
+    sql: str
+    columns: tuple[str, ...]
+    skipped: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    edition_dates: Mapping[int, date] = field(default_factory=dict)
+
+
+Reader: TypeAlias = "Callable[[duckdb.DuckDBPyConnection, Feed, Sequence[LandedFile]], list[Records]]"
+Requests: TypeAlias = "Callable[[FetchWindow], Iterable[Request]]"
+
+
+@dataclass(frozen=True)
+class FetchWindow:
+    """What a live fetch asks for: observations from `start` to `end`, with the keys the settings hold."""
+
+    start: date
+    end: date
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One form in which a feed is published.
+
+    A file belongs to the format when its head (first 4 kB as text, or the column titles of a sheet) matches `header`
+    and, where `file_name` is given, its name matches that too. Named groups of `file_name` reach the reader.
+    """
+
+    name: str
+    access: Access
+    header: re.Pattern[str]
+    reader: Reader
+    description: str
+    file_name: re.Pattern[str] | None = None
+    requests: Requests | None = None
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A feed: everything the rest of the project needs to know about it, in one place.
+
+    Parameters
+    ----------
+    name
+        Table name in schema `raw`, and the name used on the command line.
+    provider
+        Module of `ingest/feeds`, one fetch task each.
+    key
+        Columns that identify an observation. Together with `vintage_column`, if any, they identify a row's versions.
+    observation_column
+        The date an observation is about.
+    vintage_column
+        Column with the provider's own vintage date, where one file carries several versions of an observation.
+    published_column
+        Column with the provider's own publication time of a row's first version (UTC), where it has one.
+    bulk_after_days
+        A publication time this much later than the documented lag is that of a bulk load, and the lag is used instead.
+    lag_by
+        Publication lag by value of the first key column, where one feed holds series with different lags.
+    lag_by_cadence
+        Publication lag for series not in `lag_by`, by the cadence that the spacing of their dates shows.
+    """
+
+    name: str
+    provider: str
+    title: str
+    description: str
+    url: str
+    licence: str
+    cadence: Cadence
+    lag: PublicationLag
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    formats: tuple[Format, ...]
+    observation_column: str = "observation_date"
+    vintage_column: str | None = None
+    published_column: str | None = None
+    bulk_after_days: int = 90
+    lag_by: Mapping[str, PublicationLag] = field(default_factory=dict)
+    lag_by_cadence: Mapping[Cadence, PublicationLag] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Columns that identify a row whose changes over time are its versions."""
+        return self.key + ((self.vintage_column,) if self.vintage_column else ())
+
+    @property
+    def measures(self) -> tuple[Column, ...]:
+        """Columns compared to tell whether a row changed."""
+        return tuple(c for c in self.columns if c.name not in self.identity and c.name != self.published_column)
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; raises KeyError when the feed has none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"feed {self.name} has no column {name}")
+
+    def format(self, name: str) -> Format:
+        """The format called `name`; raises KeyError when the feed has none."""
+        for candidate in self.formats:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(f"feed {self.name} has no format {name}")
+
+
+def normalise_header(text: str) -> str:
+    """Lower case, punctuation and runs of it to one underscore, so that small drifts of a header do not matter."""
+    return re.sub(r"[^a-z0-9]+", "_", text.strip().lower()).strip("_")

@@ -1,0 +1,193 @@
+"""CFTC Commitments of Traders: Traders in Financial Futures, and Disaggregated.
+
+Formats: https://www.cftc.gov/MarketReports/CommitmentsofTraders/HistoricalCompressed/index.htm (yearly text files) and
+https://publicreporting.cftc.gov/ (Socrata). Positions are counted on Tuesday's close and released on Friday 15:30 New York time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Reader, Records, Request, UnreadableFile, normalise_header
+from ingest.reader import delimited, match_columns, one_by_one
+
+if TYPE_CHECKING:
+    import duckdb
+
+SOCRATA = "https://publicreporting.cftc.gov/resource"
+
+
+def _headers(names: Sequence[str]) -> list[str]:
+    """The text files and Socrata spell one column in up to three ways (`_All` or not, doubled underscores, "positions")."""
+    return [re.sub(r"_all$", "", normalise_header(name)).replace("_positions_", "_").replace("conc_", "concentration_") for name in names]
+
+
+def _group(name: str, provider: str, spread: bool = True, required: bool = True) -> list[Column]:
+    sides = ("long", "short", "spread") if spread else ("long", "short")
+    label = name.replace("_", " ")
+    return [
+        Column(
+            f"{name}_{side}",
+            "BIGINT",
+            f"{side.capitalize()} positions of {label} traders" if side != "spread" else f"Offsetting long and short positions of {label} traders",
+            "contracts",
+            names=(f"{provider}_{side}",),
+            minimum=0,
+            required=required and side != "spread",
+        )
+        for side in sides
+    ]
+
+
+def _traders(name: str, provider: str, spread: bool = True) -> list[Column]:
+    sides = ("long", "short", "spread") if spread else ("long", "short")
+    label = name.replace("_", " ")
+    return [
+        Column(f"traders_{name}_{side}", "BIGINT", f"Number of {label} traders {side}; null where suppressed", "traders", names=(f"traders_{provider}_{side}",), required=False)
+        for side in sides
+    ]
+
+
+def _columns(groups: Sequence[tuple[str, str, bool]]) -> tuple[Column, ...]:
+    """Columns of a report with these trader groups: (our name, the provider's, whether it has spread positions)."""
+    positions = [column for name, provider, spread in groups for column in _group(name, provider, spread)]
+    traders = [column for name, provider, spread in groups for column in _traders(name, provider, spread)]
+    concentration = [
+        Column(
+            f"concentration_{basis}_{largest}_{side}",
+            "DOUBLE",
+            f"Share of open interest held {side} by the {largest} largest traders, {basis} of their opposite positions",
+            "percent of open interest",
+            names=(f"concentration_{basis}_le_{largest}_tdr_{side}",),
+            required=False,
+        )
+        for basis in ("gross", "net")
+        for largest in (4, 8)
+        for side in ("long", "short")
+    ]
+    return (
+        Column("observation_date", "DATE", "Report date, usually Tuesday, Monday in some holiday weeks", names=("report_date_as_yyyy_mm_dd", "report_date_as_mm_dd_yyyy")),
+        Column("contract_code", "TEXT", "CFTC contract market code; names change, codes do not", names=("cftc_contract_market_code",)),
+        Column("report_scope", "TEXT", "FutOnly (futures) or Combined (futures and options)", names=("futonly_or_combined",), required=False),
+        Column("contract_name", "TEXT", "Market and exchange", names=("market_and_exchange_names", "contract_market_name"), required=False),
+        Column("market_code", "TEXT", "CFTC market code", names=("cftc_market_code",), required=False),
+        Column("region_code", "TEXT", "CFTC region code", names=("cftc_region_code",), required=False),
+        Column("commodity_code", "TEXT", "CFTC commodity code", names=("cftc_commodity_code",), required=False),
+        Column("open_interest", "BIGINT", "Contracts open", "contracts", minimum=0),
+        *positions,
+        *_group("total_reportable", "tot_rept", spread=False, required=False),
+        *_group("nonreportable", "nonrept", spread=False, required=False),
+        Column("traders_total", "BIGINT", "Number of reportable traders", "traders", names=("traders_tot",), required=False),
+        *traders,
+        *_traders("total_reportable", "tot_rept", spread=False),
+        *concentration,
+        Column("contract_units", "TEXT", "Size of a contract", required=False),
+        Column("published_at", "TIMESTAMP", "When the row was published (Socrata `:created_at`, UTC); null in text files", names=(":created_at",), required=False),
+    )
+
+
+def _read_socrata(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
+    """Rows of a Socrata answer: every value a string, nulls left out, field names irregular."""
+    import duckdb
+
+    from warehouse.connection import literal
+
+    table = f"socrata_{file.file_id}"
+    try:
+        connection.execute(f"create or replace temp table {table} as select row_number() over () as _row_number, json as record from read_json_objects({literal(file.path)})")
+    except duckdb.Error as error:
+        raise UnreadableFile(f"{file.name} is not complete JSON ({str(error).splitlines()[0]}); fetch it again") from error
+    keys = [key for (key,) in connection.execute(f"select distinct unnest(json_keys(record)) from {table} order by 1").fetchall()]
+    found = match_columns(feed, _headers(keys), also=("report_scope",))
+    selected = {name: "record ->> " + literal('$."' + keys[at] + '"') for name, at in found.items()}
+    selected.setdefault("report_scope", "'FutOnly'")
+    body = ", ".join(f"{expression} as {name}" for name, expression in selected.items())
+    sql = f"select {file.file_id} as _file_id, _row_number, {body} from {table}"
+    return Records(sql=sql, columns=tuple(selected))
+
+
+def _text_reader(column: str) -> Reader:
+    return delimited(rf"Market_and_Exchange_Names.*{column}", headers=_headers)
+
+
+def _socrata_requests(resource: str, name: str) -> Callable[[FetchWindow], Iterable[Request]]:
+    def requests(window: FetchWindow) -> Iterable[Request]:
+        yield Request(
+            f"{SOCRATA}/{resource}.json",
+            f"{name}_{window.start}_{window.end}.json",
+            {
+                "$select": ":created_at,:updated_at,*",
+                "$where": f"report_date_as_yyyy_mm_dd between '{window.start}' and '{window.end}'",
+                "$order": "report_date_as_yyyy_mm_dd,cftc_contract_market_code",
+            },
+            page_size=5000,
+        )
+
+    return requests
+
+
+def _feed(name: str, title: str, description: str, column: str, resource: str, groups: Sequence[tuple[str, str, bool]]) -> Feed:
+    field = column.lower()
+    return Feed(
+        name=name,
+        provider="cftc",
+        title=title,
+        description=description,
+        url="https://www.cftc.gov/MarketReports/CommitmentsofTraders/index.htm",
+        licence="US government, public domain",
+        cadence=Cadence.WEEKLY,
+        lag=PublicationLag(3, "15:30", business_days=True, source="released on Friday 15:30 for Tuesday; a federal holiday in between moves it a business day"),
+        key=("observation_date", "contract_code", "report_scope"),
+        columns=_columns(groups),
+        published_column="published_at",
+        formats=(
+            Format(
+                "year_text",
+                Access.REPLAY,
+                re.compile(rf'(?i)^[\s"\ufeff]*Market_and_Exchange_Names"?,.*{column}'),
+                _text_reader(column),
+                "Yearly text file, alone or zipped; also re-saved by a spreadsheet (M/D/YYYY, blanks for suppressed counts)",
+            ),
+            Format(
+                "socrata_json",
+                Access.LIVE,
+                re.compile(rf'"{field}'),
+                one_by_one(_read_socrata),
+                "Socrata rows with their publication time",
+                file_name=re.compile(r"\.json$"),
+                requests=_socrata_requests(resource, name),
+            ),
+        ),
+    )
+
+
+FEEDS = (
+    _feed(
+        "cftc_tff",
+        "Traders in Financial Futures",
+        "Positions in financial futures by trader group, contract and week, futures only and combined with options.",
+        "Dealer_Positions_Long",
+        "gpe5-46if",
+        (
+            ("dealer", "dealer", True),
+            ("asset_manager", "asset_mgr", True),
+            ("leveraged_funds", "lev_money", True),
+            ("other_reportable", "other_rept", True),
+        ),
+    ),
+    _feed(
+        "cftc_disaggregated",
+        "Disaggregated Commitments of Traders",
+        "Positions in commodity futures by trader group, contract and week (all contract months together).",
+        "Prod_Merc_Positions_Long",
+        "72hh-3qpy",
+        (
+            ("producer", "prod_merc", False),
+            ("swap_dealer", "swap", True),
+            ("managed_money", "m_money", True),
+            ("other_reportable", "other_rept", True),
+        ),
+    ),
+)

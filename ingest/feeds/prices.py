@@ -1,0 +1,120 @@
+"""Daily prices and volumes: Yahoo's chart answers (live), Stooq's daily files (bring your own).
+
+Formats: https://query1.finance.yahoo.com/v8/finance/chart/SPY and https://stooq.com/db/h/ (a captcha keeps Stooq from being fetched).
+Yahoo's close is adjusted for splits. Its adjusted close is not kept: it is re-based at every dividend, so it is no fact of its day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+from urllib.parse import quote as url_quote
+
+from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
+from ingest.reader import delimited, json_documents, json_records
+
+if TYPE_CHECKING:
+    import duckdb
+
+# What the signals need: US indices, the S&P sector funds, index funds, Tesla (a claim of the article), three emerging markets.
+SYMBOLS = (
+    *("^GSPC", "^NDX", "^IXIC", "^DJI", "SPY", "QQQ"),
+    *("XLK", "XLF", "XLV", "XLE", "XLI", "XLP", "XLU", "XLY", "XLB"),
+    *("TSLA", "^NSEI", "^JKSE", "^VNINDEX.VN"),
+)
+
+_STOOQ_NAMES = {"^SPX": "^GSPC", "^NDQ": "^IXIC"}
+
+
+def _read_chart(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> list[Records]:
+    """One record a bar. Bars without prices and the bar of a session still open are no records; dates are those of the exchange."""
+    errors = connection.execute(
+        f"select _file_id, document ->> '$.chart.error.description' as message from {json_documents(files)} as d where json_type(document, '$.chart.result') is distinct from 'ARRAY'"
+    ).fetchall()
+    if errors:
+        raise UnreadableFile(f"the provider answered with an error instead of prices: {errors[0][1] or 'no result'}")
+    rows = """
+        select _file_id, document ->> '$.chart.result[0].meta.symbol' as symbol,
+               timezone(document ->> '$.chart.result[0].meta.exchangeTimezoneName', to_timestamp(bar.at))::date as observation_date,
+               bar.at, bar.open, bar.high, bar.low, bar.close, bar.volume,
+               coalesce((document ->> '$.chart.result[0].meta.currentTradingPeriod.regular.start')::bigint <= bar.at
+                        and (document ->> '$.chart.result[0].meta.regularMarketTime')::bigint
+                            < (document ->> '$.chart.result[0].meta.currentTradingPeriod.regular.end')::bigint, false) as is_open_session
+        from (
+            select _file_id, document, unnest(list_zip(
+                from_json(document -> '$.chart.result[0].timestamp', '["BIGINT"]'),
+                from_json(document -> '$.chart.result[0].indicators.quote[0].open', '["VARCHAR"]'),
+                from_json(document -> '$.chart.result[0].indicators.quote[0].high', '["VARCHAR"]'),
+                from_json(document -> '$.chart.result[0].indicators.quote[0].low', '["VARCHAR"]'),
+                from_json(document -> '$.chart.result[0].indicators.quote[0].close', '["VARCHAR"]'),
+                from_json(document -> '$.chart.result[0].indicators.quote[0].volume', '["VARCHAR"]')
+            ))::struct(at bigint, open varchar, high varchar, low varchar, close varchar, volume varchar) as bar
+            from documents
+        )
+    """
+    kinds = f"""
+        with documents as {json_documents(files)}, records as ({rows})
+        select _file_id, case when close is null then 'blank' else 'open session' end as kind, count(*)
+        from records where close is null or is_open_session group by all
+    """
+    skipped: dict[int, dict[str, int]] = {}
+    for file_id, kind, count in connection.execute(kinds).fetchall():
+        skipped.setdefault(file_id, {})[kind] = count
+    kept = f"select * from ({rows}) where close is not null and not is_open_session"
+    columns = {name: name for name in ("symbol", "observation_date", "open", "high", "low", "close", "volume")}
+    records = json_records(feed, files, kept, columns | {"observation_date": "observation_date::varchar", "adjustment": "'split'"})
+    return [Records(sql=r.sql, columns=r.columns, skipped=skipped) for r in records]
+
+
+def _stooq_values(file: LandedFile, title: str) -> Mapping[str, str]:
+    symbol = file.parameters["symbol"].upper()
+    return {"symbol": _STOOQ_NAMES.get(symbol, symbol), "adjustment": "split_and_dividend"}
+
+
+def _requests(window: FetchWindow) -> Iterable[Request]:
+    start = int(datetime.combine(window.start, time(), UTC).timestamp())
+    end = int(datetime.combine(window.end, time(23, 59, 59), UTC).timestamp())
+    for symbol in SYMBOLS:
+        yield Request(
+            f"https://query1.finance.yahoo.com/v8/finance/chart/{url_quote(symbol)}",
+            f"{symbol.strip('^')}_chart.json",
+            {"period1": str(start), "period2": str(end), "interval": "1d", "events": "div,split"},
+        )
+
+
+FEEDS = (
+    Feed(
+        name="price_daily",
+        provider="prices",
+        title="Daily prices and volumes",
+        description="Open, high, low, close and volume by symbol and exchange-local day, in the currency of the exchange.",
+        url="https://finance.yahoo.com/",
+        licence="Yahoo and Stooq terms: personal use, no redistribution",
+        cadence=Cadence.DAILY,
+        lag=PublicationLag(0, "20:00", source="settled bars after the close; evening in New York for every exchange followed here"),
+        key=("symbol", "observation_date", "adjustment"),
+        columns=(
+            Column("symbol", "TEXT", "Symbol as Yahoo writes it"),
+            Column("observation_date", "DATE", "Trading day at the exchange", names=("date",)),
+            Column("adjustment", "TEXT", "split (past prices adjusted for splits) or split_and_dividend"),
+            Column("open", "DOUBLE", "First price", "currency of the exchange", minimum=0),
+            Column("high", "DOUBLE", "Highest price", "currency of the exchange", minimum=0),
+            Column("low", "DOUBLE", "Lowest price", "currency of the exchange", minimum=0),
+            Column("close", "DOUBLE", "Last price", "currency of the exchange", minimum=0),
+            Column("volume", "DOUBLE", "Shares traded; adjusted like the prices", "shares", minimum=0, required=False),
+        ),
+        formats=(
+            Format("chart_json", Access.LIVE, re.compile(r'^\s*\{\s*"chart"\s*:'), _read_chart, "Yahoo chart answer, one file a symbol", requests=_requests),
+            Format(
+                "stooq_csv",
+                Access.BRING_YOUR_OWN,
+                re.compile(r"(?i)^\W*Date,Open,High,Low,Close(,Volume)?(,OpenInt)?\s*\n\s*\d{4}-\d{2}-\d{2},"),
+                delimited(r"^\W*Date,Open,High,Low,Close", values=_stooq_values),
+                "Stooq daily file, saved as <symbol>_us_d.csv or <symbol>_d.csv",
+                file_name=re.compile(r"(?i)^(?P<symbol>[\w^.=-]+?)([_.]us)?_d\.csv$"),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,574 @@
+"""From landed files to raw rows: typed, checked, only new or changed rows added, one transaction a feed and batch of files.
+
+For every file: rows read = rows loaded + rows quarantined + rows unchanged. A file that cannot be read is quarantined whole,
+bad rows one by one; the rest of the feed loads. See `docs/architecture.md` for the rules of versions and availability.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from ingest.feed import Cadence, Column, Feed, Format, LandedFile, PublicationLag, Records, UnreadableFile
+from ingest.landing import Landed, Landing
+from ingest.reader import expanded, head_of, looks_like_html
+from warehouse.connection import quote
+
+if TYPE_CHECKING:
+    import pandas
+
+LINEAGE = {"_file_id": "BIGINT", "_row_number": "BIGINT", "_available_at": "TIMESTAMP", "_available_at_source": "VARCHAR"}
+
+# Texts that stand for a missing value in some provider's file.
+NULL_TOKENS = ("", ".", "-", "--", "NA", "N/A", "N.A.", "#N/A", "NULL", "ND", "*", "**", "AWAITED", "NYSECLOSED", "NYSE CLOSED")
+
+DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%d-%b-%Y", "%Y-%m-%dT%H:%M:%S.%g", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%b %d, %Y", "%d-%b-%y", "%Y%m%d")
+
+# A file with fewer rows than this share of its previous edition is reported.
+SHRUNK = 0.98
+
+_META = """
+create schema if not exists raw;
+create schema if not exists meta;
+create table if not exists meta.file (
+    file_id bigint, feed varchar, format varchar, name varchar, path varchar, sha256 varchar, size bigint, url varchar, source varchar,
+    fetched_at timestamp, edition_at timestamp, loaded_at timestamp, build_id varchar, status varchar, message varchar,
+    rows_read bigint, rows_loaded bigint, rows_quarantined bigint, rows_unchanged bigint, rows_skipped bigint, skipped map(varchar, bigint),
+    first_observation date, last_observation date
+);
+create table if not exists meta.quarantine (
+    file_id bigint, feed varchar, row_number bigint, line varchar, reason varchar, quarantined_at timestamp, released_at timestamp
+);
+"""
+
+
+@dataclass
+class FileOutcome:
+    """What became of one landed file."""
+
+    landed: Landed
+    edition_at: datetime | None = None
+    status: str = "loaded"
+    message: str | None = None
+    skipped: dict[str, int] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class LoadSummary:
+    """Files and rows of a load."""
+
+    files: int
+    quarantined_files: int
+    rows_read: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_unchanged: int
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed]) -> None:
+    """Create schemas, the file record, and a raw table for each feed; columns a declaration gained are added."""
+    connection.execute(_META)
+    for feed in feeds:
+        columns = {column.name: column.type.replace("TEXT", "VARCHAR") for column in feed.columns} | LINEAGE
+        body = ", ".join(f"{quote(name)} {type_}" for name, type_ in columns.items())
+        connection.execute(f"create table if not exists raw.{quote(feed.name)} ({body})")
+        known = {row[0] for row in connection.execute("select column_name from duckdb_columns() where schema_name = 'raw' and table_name = ?", [feed.name]).fetchall()}
+        for name, type_ in columns.items():
+            if name not in known:
+                connection.execute(f"alter table raw.{quote(feed.name)} add column {quote(name)} {type_}")
+
+
+def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], landing: Landing, build_id: str) -> LoadSummary:
+    """Load every landed edition that is not in the warehouse yet, feed by feed. Returns what was loaded."""
+    create_tables(connection, feeds)
+    outcomes = [outcome for feed in feeds for outcome in _load_feed(connection, feed, landing, build_id)]
+    ids = [outcome.landed.file_id for outcome in outcomes]
+    totals = connection.execute(
+        """
+        select count(*), count(*) filter (where status = 'quarantined'), coalesce(sum(rows_read), 0), coalesce(sum(rows_loaded), 0),
+               coalesce(sum(rows_quarantined), 0), coalesce(sum(rows_unchanged), 0)
+        from meta.file where list_contains(?::bigint[], file_id)
+        """,
+        [ids],
+    ).fetchone()
+    assert totals is not None
+    return LoadSummary(*(int(total) for total in totals))
+
+
+def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, build_id: str) -> list[FileOutcome]:
+    loaded = {row[0]: row[1] for row in connection.execute("select file_id, edition_at from meta.file where feed = ?", [feed.name]).fetchall()}
+    manifest = landing.manifest(feed.name)
+    new = [landed for landed in manifest if landed.file_id not in loaded]
+    if not new:
+        return []
+    # reading makes temporary tables only, and a damaged file may fail there: the transaction starts after it
+    outcomes = _stage(connection, feed, landing, new)
+    oldest = min((o.edition_at for o in outcomes if o.edition_at), default=None)
+    overtaken = sorted(file_id for file_id, edition in loaded.items() if oldest and edition and edition.replace(tzinfo=UTC) > oldest)
+    if overtaken:
+        # an older edition arrived late: the newer ones are loaded again after it, so that versions stand in edition order
+        outcomes = _stage(connection, feed, landing, [landed for landed in manifest if landed.file_id in overtaken or landed in new])
+    connection.execute("begin")
+    try:
+        for table, column in ((f"raw.{quote(feed.name)}", "_file_id"), ("meta.file", "file_id"), ("meta.quarantine", "file_id")):
+            if overtaken:
+                connection.execute(f"delete from {table} where list_contains(?::bigint[], {column})", [overtaken])
+        _append_versions(connection, feed, outcomes)
+        _record_files(connection, feed, outcomes, build_id)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    return outcomes
+
+
+def _stage(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed]) -> list[FileOutcome]:
+    """Read, type, check and date the files, in temporary tables."""
+    outcomes = _read(connection, feed, landing, files)
+    _type_and_check(connection, feed)
+    _date_editions(connection, feed, outcomes)
+    return outcomes
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed]) -> list[FileOutcome]:
+    """Read the files into `incoming` (text columns) and `rejected`; files that cannot be read are marked quarantined."""
+    columns = ", ".join(f"{quote(column.name)} varchar" for column in feed.columns)
+    for table in ("reject_scan", "reject_line"):
+        connection.execute(f"drop table if exists temp.{table}")
+    connection.execute(f"create or replace temp table incoming (_file_id bigint, _row_number bigint, {columns})")
+    connection.execute("create or replace temp table rejected (_file_id bigint, row_number bigint, line varchar, reason varchar)")
+    outcomes = {landed.file_id: FileOutcome(landed) for landed in files}
+    paths: dict[str, int] = {}
+    with ExitStack() as stack:
+        by_format: dict[str, list[LandedFile]] = {}
+        for landed in files:
+            outcome = outcomes[landed.file_id]
+            try:
+                for piece in _pieces(stack, feed, landing, landed, outcome):
+                    by_format.setdefault(piece.format, []).append(piece)
+                    paths[str(piece.path)] = landed.file_id
+            except (UnreadableFile, OSError) as error:
+                outcome.status, outcome.message = "quarantined", str(error)
+        for name, pieces in by_format.items():
+            _read_group(connection, feed, feed.format(name), pieces, outcomes)
+        _collect_rejects(connection, paths)
+    counts = dict(connection.execute("select _file_id, count(*) from (select _file_id from incoming union all select _file_id from rejected) group by 1").fetchall())
+    for outcome in outcomes.values():
+        if outcome.status == "loaded" and not counts.get(outcome.landed.file_id):
+            outcome.status, outcome.message = "quarantined", "the file has no records; fetch it again"
+    return list(outcomes.values())
+
+
+def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outcome: FileOutcome) -> list[LandedFile]:
+    """The readable members of a landed file. Raises UnreadableFile when none is in a format of the feed."""
+    path = landing.path(landed)
+    if path.stat().st_size == 0:
+        raise UnreadableFile("the file is empty; fetch it again")
+    pieces = []
+    head = ""
+    for name, member in stack.enter_context(expanded(path, landed.name)):
+        head = head_of(member)
+        fitting = [f for f in feed.formats if f.header.search(head)]
+        chosen = next((f for f in fitting if f.name == landed.format), fitting[0] if fitting else None)
+        if chosen:
+            pieces.append(LandedFile(landed.file_id, member, name, chosen.name, landed.parameters))
+        else:
+            outcome.skipped["other member"] = outcome.skipped.get("other member", 0) + 1
+    if not pieces:
+        if looks_like_html(head):
+            raise UnreadableFile("the file is a web page, not data: the provider answered with an error page; fetch it again later")
+        raise UnreadableFile(f"not in a format of feed {feed.name} ({', '.join(f.name for f in feed.formats)}); the provider may have changed it")
+    return pieces
+
+
+def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: Format, pieces: Sequence[LandedFile], outcomes: dict[int, FileOutcome]) -> None:
+    """Read files of one format together; when one of them fails, each alone, so that it alone is quarantined."""
+    pieces = [piece for piece in pieces if outcomes[piece.file_id].status == "loaded"]
+    try:
+        records = declared.reader(connection, feed, pieces)
+        for record in records:
+            _insert(connection, record, outcomes, [piece.file_id for piece in pieces])
+    except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+        ids = sorted({piece.file_id for piece in pieces})
+        connection.execute("delete from incoming where list_contains(?::bigint[], _file_id)", [ids])
+        if len(pieces) > 1:
+            for piece in pieces:
+                _read_group(connection, feed, declared, [piece], outcomes)
+        elif pieces:
+            outcome = outcomes[pieces[0].file_id]
+            outcome.status, outcome.message = "quarantined", str(error).splitlines()[0] if not isinstance(error, UnreadableFile) else str(error)
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: dict[int, FileOutcome], file_ids: Sequence[int]) -> None:
+    names = ", ".join(quote(name) for name in record.columns)
+    # several members of one archive share a file: their rows are numbered on
+    connection.execute(
+        f"""
+        insert into incoming by name
+        select records._file_id, coalesce(before.rows, 0) + records._row_number as _row_number, {names}
+        from ({record.sql}) as records
+        left join (select _file_id, max(_row_number) as rows from incoming group by 1) as before on before._file_id = records._file_id
+        """
+    )
+    for file_id, kinds in record.skipped.items():
+        for kind, count in kinds.items():
+            outcomes[file_id].skipped[kind] = outcomes[file_id].skipped.get(kind, 0) + count
+    for file_id in file_ids:
+        outcomes[file_id].columns.update(record.columns)
+    for file_id, day in record.edition_dates.items():
+        outcomes[file_id].edition_at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: dict[str, int]) -> None:
+    """Lines the CSV reader could not split go to `rejected` with their line and reason."""
+    found = connection.execute("select count(*) from duckdb_tables() where temporary and table_name = 'reject_line'").fetchone()
+    if not found or not found[0]:
+        return
+    lines = connection.execute(
+        """
+        select distinct scans.file_path, lines.line, lines.csv_line, lines.error_message
+        from reject_line as lines join reject_scan as scans using (scan_id, file_id)
+        """
+    ).fetchall()
+    rows = [(paths[path], line, text.strip()[:2000], message.splitlines()[0]) for path, line, text, message in lines if path in paths]
+    if rows:
+        connection.executemany("insert into rejected values (?, ?, ?, ?)", rows)
+
+
+# --- typing and checking ----------------------------------------------------------------------------------------------
+
+
+def _clean(column: Column) -> str:
+    text = f"trim(incoming.{quote(column.name)})"
+    if column.type == "TEXT":
+        return f"nullif({text}, '')"
+    tokens = ", ".join(f"'{token}'" for token in NULL_TOKENS)
+    text = f"case when upper({text}) in ({tokens}) then null else {text} end"
+    if column.type in ("BIGINT", "DOUBLE"):
+        return rf"regexp_replace({text}, '[$,\s\x{{00A0}}]', '', 'g')"
+    return text
+
+
+def _typed(column: Column) -> str:
+    text = quote(column.name)
+    if column.type == "TEXT":
+        return text
+    if column.type == "DATE":
+        formats = ", ".join(f"'{f}'" for f in DATE_FORMATS)
+        return f"try_strptime({text}, [{formats}])::date"
+    if column.type == "TIMESTAMP":
+        return f"try_cast(replace({text}, 'Z', '+00') as timestamptz)::timestamp"
+    number = f"case when {text} like '%\\%' escape '\\' then try_cast(rtrim({text}, '%') as double) / 100 else try_cast({text} as double) end"
+    return f"try_cast({number} as bigint)" if column.type == "BIGINT" else number
+
+
+def _reason(column: Column, required: bool) -> str:
+    """SQL of what is wrong with a value, or null."""
+    name, text = quote(column.name), f"texts.{quote(column.name)}"
+    value = f"typed.{name}"
+    kind = {"DATE": "a date", "TIMESTAMP": "a time", "BIGINT": "a whole number", "DOUBLE": "a number"}.get(column.type)
+    rules = []
+    if required:
+        rules.append(f"when {text} is null then '{column.name} is missing'")
+    if kind:
+        rules.append(f"when {text} is not null and {value} is null then '{column.name}: ' || {text} || ' is not {kind}'")
+    if column.type == "BIGINT":
+        rules.append(f"when try_cast({text} as double) <> {value} then '{column.name}: ' || {text} || ' is not a whole number'")
+    if column.type == "DOUBLE":
+        rules.append(f"when not isfinite({value}) then '{column.name}: ' || {text} || ' is not a finite number'")
+    if column.minimum is not None:
+        rules.append(f"when {value} < {column.minimum} then '{column.name}: ' || {text} || ' is below {column.minimum:g}'")
+    if column.maximum is not None:
+        rules.append(f"when {value} > {column.maximum} then '{column.name}: ' || {text} || ' is above {column.maximum:g}'")
+    return f"case {' '.join(rules)} end" if rules else "null"
+
+
+def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
+    """From `incoming` make `checked`: typed columns, the line as JSON, and why it cannot be taken (null when it can)."""
+    columns = feed.columns
+    texts = ", ".join(f"{_clean(column)} as {quote(column.name)}" for column in columns)
+    typed = ", ".join(f"{_typed(column)} as {quote(column.name)}" for column in columns)
+    reasons = ", ".join(_reason(column, column.name in feed.key) for column in columns)
+    line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := texts.{quote(c.name)}" for c in columns) + "))::varchar"
+    identity = ", ".join(quote(name) for name in feed.identity)
+    measures = ", ".join(quote(column.name) for column in feed.measures)
+    connection.execute(
+        f"""
+        create or replace temp table checked as
+        with texts as (select _file_id, _row_number, {texts} from incoming),
+        typed as (select _file_id, _row_number, {typed} from texts),
+        judged as (
+            select typed.*, nullif(concat_ws('; ', {reasons}), '') as _reason,
+                   case when nullif(concat_ws('; ', {reasons}), '') is not null then {line} end as _line
+            from typed join texts using (_file_id, _row_number)
+        ),
+        hashed as (select *, hash({measures}) as _measures from judged)
+        select * exclude (_measures, _reason),
+               coalesce(
+                   _reason,
+                   case when min(_measures) over same <> max(_measures) over same then 'the key stands more than once with different values' end
+               ) as _reason,
+               row_number() over (partition by _file_id, _reason is null, {identity} order by _row_number) as _copy
+        from hashed
+        window same as (partition by _file_id, _reason is null, {identity})
+        """
+    )
+
+
+# --- editions ---------------------------------------------------------------------------------------------------------
+
+
+def publication_times(lag: PublicationLag, days: Sequence[object]) -> pandas.DatetimeIndex:
+    """When observations of these days become known, UTC without zone, by the feed's documented lag."""
+    import numpy
+    import pandas
+    from pandas.tseries.holiday import USFederalHolidayCalendar
+
+    index = pandas.DatetimeIndex(pandas.to_datetime(list(days)))
+    if lag.business_days:
+        holidays = USFederalHolidayCalendar().holidays("1950-01-01", "2060-12-31").values.astype("datetime64[D]")
+        shifted = numpy.busday_offset(index.values.astype("datetime64[D]"), lag.days, roll="backward", holidays=holidays)
+        index = pandas.DatetimeIndex(shifted.astype("datetime64[ns]"))
+    else:
+        index = index + pandas.Timedelta(days=lag.days)
+    hours, minutes = (int(part) for part in lag.at.split(":"))
+    local = index + pandas.Timedelta(hours=hours, minutes=minutes)
+    return local.tz_localize(lag.zone, ambiguous="NaT", nonexistent="shift_forward").tz_convert("UTC").tz_localize(None).as_unit("us")
+
+
+def _lag_of(feed: Feed, group: str | None, days: pandas.Series) -> PublicationLag:
+    """The lag of a series: declared, or by the cadence that the spacing of its dates shows."""
+    if group is None:
+        return feed.lag
+    if group in feed.lag_by:
+        return feed.lag_by[group]
+    if feed.lag_by_cadence and len(days) > 1:
+        spacing = days.sort_values().diff().dt.days.median()
+        for cadence, limit in ((Cadence.DAILY, 4), (Cadence.WEEKLY, 12), (Cadence.MONTHLY, 45), (Cadence.QUARTERLY, 400)):
+            if spacing <= limit and cadence in feed.lag_by_cadence:
+                return feed.lag_by_cadence[cadence]
+    return feed.lag
+
+
+def _date_editions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: Sequence[FileOutcome]) -> None:
+    """Make `publication` (when each observation is known by its lag) and give each file the time of its edition.
+
+    A file's edition is what its landing says (fetch time, replay manifest, date in the name), else the date it states
+    itself, else the newest observation plus the documented lag.
+    """
+    import pandas
+
+    group = quote(feed.key[0]) if feed.lag_by else "null::varchar"
+    observed = quote(feed.observation_column)
+    days = connection.execute(f"select distinct {group} as lag_group, {observed} as day from checked where _reason is null").df()
+    frames = []
+    for name, part in days.groupby("lag_group", dropna=False):
+        lag = _lag_of(feed, None if pandas.isna(name) else str(name), pandas.to_datetime(part["day"]))
+        frames.append(pandas.DataFrame({"lag_group": part["lag_group"], "day": part["day"], "rule_at": publication_times(lag, part["day"])}))
+    publication = pandas.concat(frames) if frames else pandas.DataFrame({"lag_group": [], "day": [], "rule_at": []})
+    connection.register("publication_frame", publication)
+    connection.execute("create or replace temp table publication as select lag_group::varchar as lag_group, day::date as day, rule_at::timestamp as rule_at from publication_frame")
+    connection.unregister("publication_frame")
+    newest = dict(
+        connection.execute(
+            f"""
+            select checked._file_id, max(publication.rule_at)
+            from checked join publication on publication.lag_group is not distinct from {group} and publication.day = checked.{observed}
+            where _reason is null group by 1
+            """
+        ).fetchall()
+    )
+    zone = ZoneInfo(feed.lag.zone)
+    for outcome in outcomes:
+        landed, stated = outcome.landed, outcome.edition_at
+        fetched = datetime.fromisoformat(landed.fetched_at)
+        if landed.edition_at:
+            outcome.edition_at = datetime.fromisoformat(landed.edition_at)
+        elif stated:
+            outcome.edition_at = (datetime(stated.year, stated.month, stated.day, tzinfo=zone) + timedelta(days=1)).astimezone(UTC)
+        elif landed.file_id in newest:
+            outcome.edition_at = min(newest[landed.file_id].replace(tzinfo=UTC), fetched)
+        else:
+            outcome.edition_at = fetched
+
+
+def stream_of(name: str) -> str:
+    """The name that all editions of one file share: an edition date in it is left out."""
+    return re.sub(r"_asof_\d{4}-?\d{2}-?\d{2}", "", name).lower()
+
+
+# --- versions ---------------------------------------------------------------------------------------------------------
+
+
+def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: Sequence[FileOutcome]) -> None:
+    """Add the rows that are new or differ from the version in force at their file's edition (`chain` keeps the judgement)."""
+    import pandas
+
+    names = {column.name for column in feed.columns}
+    editions = pandas.DataFrame(
+        {
+            "file_id": pandas.array([o.landed.file_id for o in outcomes], "int64"),
+            "edition_at": [o.edition_at.replace(tzinfo=None) if o.edition_at else None for o in outcomes],
+            "stream": [stream_of(o.landed.name) for o in outcomes],
+        }
+    )
+    connection.register("edition_frame", editions)
+    connection.execute("create or replace temp table edition as select file_id, edition_at::timestamp as edition_at, stream from edition_frame")
+    connection.unregister("edition_frame")
+    observed = quote(feed.observation_column)
+    # the edition of the same file before each: a row due by then that it lacked was published late
+    connection.execute(
+        f"""
+        create or replace temp table earlier as
+        with ranges as (select _file_id as file_id, min({observed}) as first_observation from checked where _reason is null group by 1),
+        known as (
+            select edition.file_id, edition.stream, edition.edition_at, ranges.first_observation from edition join ranges using (file_id)
+            union all
+            select file_id, lower(regexp_replace(name, '_asof_\\d{{4}}-?\\d{{2}}-?\\d{{2}}', '', 'i')), edition_at, first_observation
+            from meta.file where feed = ? and status = 'loaded'
+        )
+        select file_id, lag(edition_at) over editions as edition_at, min(first_observation) over (editions rows between unbounded preceding and 1 preceding) as first_observation
+        from known window editions as (partition by stream order by edition_at, file_id)
+        """,
+        [feed.name],
+    )
+    identity = ", ".join(quote(name) for name in feed.identity)
+    same_identity = " and ".join(f"raw.{quote(name)} is not distinct from candidate.{quote(name)}" for name in feed.identity)
+    columns = ", ".join(quote(name) for name in names)
+    versions = "partition by " + identity + " order by _is_new, _edition_at, _file_id"
+    lacking = {o.landed.file_id: names - o.columns for o in outcomes if o.status == "loaded"}
+    measures = []
+    for column in feed.measures:
+        without = sorted(file_id for file_id, missing in lacking.items() if column.name in missing)
+        name = quote(column.name)
+        if without:
+            # a format that does not carry the column says nothing about it: the value in force stays
+            listed = ", ".join(str(file_id) for file_id in without)
+            earlier = f"last_value({name} ignore nulls) over ({versions} rows between unbounded preceding and 1 preceding)"
+            measures.append(f"case when _is_new and _file_id in ({listed}) then {earlier} else {name} end as {name}")
+        else:
+            measures.append(name)
+    others = [quote(name) for name in names if name not in {c.name for c in feed.measures}]
+    changed = " or ".join(f"{quote(c.name)} is distinct from lag({quote(c.name)}) over versions" for c in feed.measures) or "false"
+    group = quote(feed.key[0]) if feed.lag_by else "null::varchar"
+    rule, provider = "publication.rule_at", "null::timestamp"
+    if feed.vintage_column:
+        midnight = f"timezone('UTC', timezone('{feed.lag.zone}', ({quote(feed.vintage_column)} + 1)::timestamp))"
+        provider = f"case when {quote(feed.vintage_column)} is not null then {midnight} end"
+    elif feed.published_column:
+        published = quote(feed.published_column)
+        provider = f"case when {published} <= {rule} + interval {feed.bulk_after_days} day then {published} end"
+    late = f"{rule} <= earlier.edition_at and chain.{observed} >= earlier.first_observation"
+    connection.execute(
+        f"""
+        create or replace temp table chain as
+        with candidate as (
+            select {columns}, _file_id, _row_number, true as _is_new, edition.edition_at as _edition_at
+            from checked join edition on edition.file_id = checked._file_id
+            where _reason is null and _copy = 1
+        ),
+        in_force as (
+            select {columns}, _file_id, _row_number, false as _is_new, file.edition_at as _edition_at
+            from raw.{quote(feed.name)} as raw
+            join meta.file as file on file.file_id = raw._file_id
+            where exists (select 1 from candidate where {same_identity})
+            qualify row_number() over (partition by {identity} order by file.edition_at desc, raw._file_id desc) = 1
+        ),
+        filled as (
+            select {", ".join(others + measures)}, _file_id, _row_number, _is_new, _edition_at from (select * from in_force union all by name select * from candidate)
+        )
+        select *, row_number() over versions = 1 as _is_first, (row_number() over versions = 1 or {changed}) as _is_changed
+        from filled
+        window versions as ({versions})
+        """
+    )
+    connection.execute(
+        f"""
+        insert into raw.{quote(feed.name)} by name
+        select {columns}, _file_id, _row_number,
+               case when not _is_first then coalesce({provider if feed.vintage_column else "null"}, _edition_at)
+                    when {provider} is not null then {provider}
+                    when {late} then _edition_at
+                    else least({rule}, _edition_at) end as _available_at,
+               case when {"" if feed.vintage_column else "_is_first and "}{provider} is not null then 'provider'
+                    when not _is_first or coalesce({late}, false) or _edition_at < {rule} then 'edition'
+                    else 'lag' end as _available_at_source
+        from chain
+        left join publication on publication.lag_group is not distinct from {group} and publication.day = chain.{observed}
+        left join earlier on earlier.file_id = chain._file_id
+        where _is_new and _is_changed
+        order by _edition_at, _file_id, _row_number
+        """
+    )
+
+
+def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: Sequence[FileOutcome], build_id: str) -> None:
+    """Write `meta.file` and `meta.quarantine` for the files just read."""
+    connection.execute(
+        """
+        insert into meta.quarantine
+        select _file_id, ?, _row_number, _line, _reason, now()::timestamp, null from (
+            select _file_id, _row_number, coalesce(_line, to_json(struct_pack(row_number := _row_number))::varchar) as _line, _reason from checked where _reason is not null
+            union all
+            select _file_id, row_number, line, reason from rejected
+        )
+        """,
+        [feed.name],
+    )
+    observed = quote(feed.observation_column)
+    counts = {
+        row[0]: row[1:]
+        for row in connection.execute(
+            f"""
+            with read as (select _file_id, count(*) as n, min({observed}) filter (where _reason is null) as first, max({observed}) filter (where _reason is null) as last,
+                                 count(*) filter (where _reason is not null) as bad, count(*) filter (where _reason is null and _copy > 1) as repeated
+                          from checked group by 1),
+            lost as (select _file_id, count(*) as n from rejected group by 1),
+            judged as (select _file_id, count(*) filter (where _is_changed) as loaded, count(*) filter (where not _is_changed) as unchanged
+                       from chain where _is_new group by 1)
+            select edition.file_id, coalesce(read.n, 0) + coalesce(lost.n, 0), coalesce(judged.loaded, 0), coalesce(read.bad, 0) + coalesce(lost.n, 0),
+                   coalesce(judged.unchanged, 0) + coalesce(read.repeated, 0), read.first, read.last
+            from edition
+            left join read on read._file_id = edition.file_id
+            left join lost on lost._file_id = edition.file_id
+            left join judged on judged._file_id = edition.file_id
+            """
+        ).fetchall()
+    }
+    rows = []
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for outcome in outcomes:
+        landed = outcome.landed
+        read, loaded, bad, unchanged, first, last = counts[landed.file_id]
+        if outcome.status == "loaded" and read and bad == read:
+            outcome.status, outcome.message = "quarantined", f"all {read:,} rows are quarantined; see `ebbtide quarantine list`"
+        skipped = {kind: count for kind, count in outcome.skipped.items() if count}
+        edition = outcome.edition_at.replace(tzinfo=None) if outcome.edition_at else None
+        rows.append(
+            [landed.file_id, landed.feed, landed.format, landed.name, landed.path, landed.sha256, landed.size, landed.url, landed.source]
+            + [datetime.fromisoformat(landed.fetched_at).replace(tzinfo=None), edition, now, build_id, outcome.status, outcome.message]
+            + [read, loaded, bad, unchanged, sum(skipped.values()), list(skipped), list(skipped.values()), first, last]
+        )
+    connection.executemany(f"insert into meta.file select {', '.join(['?'] * 20)}, map(?::varchar[], ?::bigint[]), ?, ?", rows)
+    connection.execute(
+        f"""
+        update meta.file set message = 'shrunk from ' || shrunk.before || ' to ' || shrunk.rows_read || ' rows: rows that are missing stay in force'
+        from (
+            select file_id, rows_read, lag(rows_read) over (partition by feed, format, lower(name) order by edition_at) as before from meta.file where feed = ?
+        ) as shrunk
+        where shrunk.file_id = file.file_id and shrunk.rows_read < {SHRUNK} * shrunk.before and file.message is null and list_contains(?::bigint[], file.file_id)
+        """,
+        [feed.name, [o.landed.file_id for o in outcomes]],
+    )
+

@@ -1,0 +1,1 @@
+"""Settings, connections, dbt runner, build record, publish and rollback, command line."""

@@ -1,0 +1,98 @@
+"""Opening DuckDB files: one writing process at a time, every connection closed fully."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from warehouse.settings import Settings, WrongUse
+
+
+def quote(identifier: str) -> str:
+    """An SQL identifier in double quotes."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(value: str | Path) -> str:
+    """An SQL string literal, for the statements that take no parameters (ATTACH, COPY)."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+@contextmanager
+def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, closed again when the block ends. Times are UTC. Raises WrongUse when there is none to read."""
+    if read_only and not settings.warehouse_path.exists():
+        raise WrongUse(f"no warehouse in {settings.home} yet: run `make refresh` first")
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": settings.memory_limit,
+        "threads": settings.threads,
+        "temp_directory": str(settings.home / "spill"),
+    }
+    connection = duckdb.connect(str(settings.warehouse_path), read_only=read_only, config=config)
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def connect_published(settings: Settings, path: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A published build, read-only and locked down: no file, network or setting can be reached from a query.
+
+    Raises WrongUse when nothing has been published yet.
+    """
+    build = (path or settings.current_path).resolve()
+    if not build.exists():
+        raise WrongUse(f"no build published in {settings.published_dir} yet: run `make refresh` first")
+    connection = duckdb.connect(str(build), read_only=True, config={"memory_limit": settings.memory_limit, "threads": settings.threads})
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+class Busy(WrongUse):
+    """Another process is writing; the message says which, what it does, and since when."""
+
+
+@contextmanager
+def writer_lock(settings: Settings, stage: str, wait_seconds: float = 0) -> Iterator[None]:
+    """Hold the kernel lock of the writing stage; it falls with the process, so a killed owner leaves nothing to clear.
+
+    The text beside the lock serves the message only. Raises Busy when another process holds it longer than `wait_seconds`.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    holder = settings.lock_path.with_suffix(".json")
+    lock = FileLock(settings.lock_path)
+    try:
+        lock.acquire(timeout=wait_seconds)
+    except Timeout:
+        raise Busy(f"{settings.home} is being written by {describe_holder(holder)}; try again when it has finished") from None
+    try:
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        holder.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "stage": stage, "since": started}), encoding="utf-8")
+        yield
+        holder.unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+def describe_holder(holder: Path) -> str:
+    """Who holds the lock, in words."""
+    try:
+        owner = json.loads(holder.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "another process"
+    return f"process {owner['pid']} on {owner['host']} (stage {owner['stage']}, since {owner['since']})"

@@ -1,0 +1,171 @@
+"""Where things lie and which keys are set: the one place that reads the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+SourceKind = Literal["sample", "live", "replay"]
+
+
+class WrongUse(Exception):
+    """The command was used wrongly (exit code 2); the message says what to do instead."""
+
+
+class Settings(BaseSettings):
+    """Settings, from environment variables with the prefix `EBBTIDE_`.
+
+    Times are UTC. `home` holds everything Ebbtide writes and belongs to one kind of source, recorded at first use.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="EBBTIDE_", extra="ignore", populate_by_name=True)
+
+    source: str = Field("sample", description="where bytes come from: sample, live, or replay:FOLDER")
+    home_setting: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("EBBTIDE_HOME", "home_setting"),
+        description="folder for everything written; default var/<sample, live or replay> in the repository",
+    )
+    as_of: datetime | None = Field(None, description="build the warehouse as it could be known at this moment (ISO, UTC)")
+    keep_builds: int = Field(5, ge=1, description="published builds that are kept")
+    memory_limit: str = Field("1GB", description="memory DuckDB may use before it spills to disk")
+    threads: int = Field(2, ge=1, description="threads DuckDB and dbt use")
+    sample_seed: int | None = Field(None, description="seed of the sample world")
+    sample_first_year: int = Field(2004, ge=2004, le=2022, description="first year of the sample world")
+    history_years: int = Field(20, ge=1, description="years of history a first live refresh asks for")
+    fred_api_key: SecretStr | None = Field(None, description="key of the FRED API; without it fredgraph.csv is used, without vintages")
+    sec_user_agent: str | None = Field(None, description="name and e-mail the SEC asks every client to send")
+    cboe_host: str = Field("cdn.cboe.com", description="host of the Cboe index histories; cdn-api.cboe.com serves the same paths")
+
+    @field_validator("as_of")
+    @classmethod
+    def _as_utc(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, value: str) -> str:
+        kind, _, folder = value.partition(":")
+        if kind not in ("sample", "live", "replay") or (kind == "replay") != bool(folder):
+            raise ValueError(f"unknown source {value!r}: use sample, live, or replay:FOLDER")
+        return value
+
+    @property
+    def source_kind(self) -> SourceKind:
+        """sample, live or replay."""
+        return self.source.partition(":")[0]  # type: ignore[return-value]
+
+    @property
+    def replay_folder(self) -> Path:
+        """The folder that is replayed. Raises WrongUse when it does not exist."""
+        folder = Path(self.source.partition(":")[2]).expanduser().resolve()
+        if not folder.is_dir():
+            raise WrongUse(f"replay folder {folder} does not exist; give SOURCE=replay:FOLDER, relative to where you type it")
+        return folder
+
+    @property
+    def home(self) -> Path:
+        """Folder for everything Ebbtide writes."""
+        return (self.home_setting or REPOSITORY / "var" / self.source_kind).expanduser().resolve()
+
+    @property
+    def landing_dir(self) -> Path:
+        """Landed files, immutable."""
+        return self.home / "landing"
+
+    @property
+    def warehouse_path(self) -> Path:
+        """Raw, staging and intermediate tables: the writer's database."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def published_dir(self) -> Path:
+        """Published builds and the symlink `current.duckdb`."""
+        return self.home / "published"
+
+    @property
+    def next_mart_path(self) -> Path:
+        """The build in the making, invisible to readers."""
+        return self.published_dir / ".next.duckdb"
+
+    @property
+    def current_path(self) -> Path:
+        """Relative symlink to the published build."""
+        return self.published_dir / "current.duckdb"
+
+    @property
+    def quality_dir(self) -> Path:
+        """Gate results: JSON, JUnit XML and Data Docs."""
+        return self.home / "quality"
+
+    @property
+    def airflow_dir(self) -> Path:
+        """Airflow's home."""
+        return self.home / "airflow"
+
+    @property
+    def dbt_dir(self) -> Path:
+        """dbt's compiled project and logs."""
+        return self.home / "dbt"
+
+    @property
+    def lock_path(self) -> Path:
+        """Kernel lock of the writing stage."""
+        return self.home / "writer.lock"
+
+    def claim_home(self) -> None:
+        """Record at first use which kind of source this home belongs to. Raises WrongUse when it belongs to another."""
+        record = self.home / "home.json"
+        mine = {"source": self.source_kind, "as_of": self.as_of.isoformat() if self.as_of else None}
+        if not record.exists():
+            self.home.mkdir(parents=True, exist_ok=True)
+            temporary = record.with_suffix(f".{os.getpid()}.tmp")
+            temporary.write_text(json.dumps(mine) + "\n", encoding="utf-8")
+            temporary.replace(record)
+            return
+        owner = json.loads(record.read_text(encoding="utf-8"))
+        if owner["source"] != self.source_kind:
+            raise WrongUse(
+                f"{self.home} holds a {owner['source']} warehouse and cannot take source {self.source_kind}; "
+                "set EBBTIDE_HOME to another folder, or `make clean` to start over"
+            )
+
+    @property
+    def home_as_of(self) -> datetime | None:
+        """The as-of with which this home was made, or None."""
+        record = self.home / "home.json"
+        if not record.exists():
+            return self.as_of
+        text = json.loads(record.read_text(encoding="utf-8"))["as_of"]
+        return datetime.fromisoformat(text) if text else None
+
+    def build_as_of(self) -> datetime:
+        """The moment a build sees the world from: the setting, else the home's, else the sample's end or now."""
+        if self.as_of or self.home_as_of:
+            return self.as_of or self.home_as_of  # type: ignore[return-value]
+        if self.source_kind == "sample":
+            from ingest.sample import END
+
+            return END
+        return datetime.now(UTC)
+
+
+def load_settings() -> Settings:
+    """Settings from the environment. Raises WrongUse with the variable's name when one is invalid."""
+    from pydantic import ValidationError
+
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
+        raise WrongUse("invalid setting: " + "; ".join(lines)) from None
