@@ -9,12 +9,30 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock
+
+
+MANIFEST_BATCH = 256  # manifest lines written and synced together
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Bytes of one file as a source gives them; `url` holds no secrets, `edition_at` is null when only reading the file can tell."""
+
+    feed: str
+    format: str
+    name: str
+    content: bytes
+    edition_at: datetime | None = None
+    url: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,19 +65,12 @@ def identify(feed: str, name: str, sha256: str, edition_at: str | None) -> int:
     return int(digest[:13], 16)
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 class Landing:
     """The landed files of a home."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._indices: dict[str, ManifestIndex] = {}
 
     def manifest(self, feed: str) -> list[Landed]:
         """Landed editions of a feed in the order they were landed. A line torn by a crash is passed over: its file lands again."""
@@ -83,45 +94,50 @@ class Landing:
         """Where the bytes of an edition are."""
         return self.folder / landed.path
 
-    def land(
-        self,
-        *,
-        feed: str,
-        format: str,
-        name: str,
-        content: bytes,
-        source: str,
-        edition_at: datetime | None,
-        url: str | None = None,
-        etag: str | None = None,
-        last_modified: str | None = None,
-        parameters: Mapping[str, str] | None = None,
-        fetched_at: datetime | None = None,
-    ) -> Landed | None:
-        """Keep the bytes of an edition; returns its manifest line, or None when it is there already.
+    def land(self, files: Iterable[Arrival], source: str) -> tuple[int, int]:
+        """Keep the bytes of arriving files; returns how many arrived and how many were not there already.
 
-        Bytes are written to a temporary name, synced and renamed; the manifest line follows, so a file without a line is
-        an unfinished landing and is simply landed again. Raises OSError when the disk is full, with nothing left visible.
+        Bytes are written to a temporary name, synced and renamed; manifest lines follow, a batch at a time, so a file without
+        a line is an unfinished landing and is simply landed again. Raises OSError when the disk is full, with nothing torn visible.
         """
-        fetched = fetched_at or datetime.now(UTC)
-        sha256 = hashlib.sha256(content).hexdigest()
-        edition = edition_at.astimezone(UTC).isoformat() if edition_at else None
-        known = self.manifest_index(feed)
-        previous = known.by_url.get(url) if url else None
+        seen = kept = 0
+        waiting: dict[str, list[Landed]] = {}
+        try:
+            for arrival in files:
+                seen += 1
+                landed = self._keep(arrival, source)
+                if landed:
+                    kept += 1
+                    waiting.setdefault(landed.feed, []).append(landed)
+                    if len(waiting[landed.feed]) >= MANIFEST_BATCH:
+                        self._append(landed.feed, waiting.pop(landed.feed))
+        finally:
+            # what arrived before a failure has landed and is not asked for again
+            for feed, lines in waiting.items():
+                self._append(feed, lines)
+        return seen, kept
+
+    def _keep(self, arrival: Arrival, source: str) -> Landed | None:
+        """Write the bytes of one file; None when this edition is there already."""
+        fetched = datetime.now(UTC)
+        sha256 = hashlib.sha256(arrival.content).hexdigest()
+        edition = arrival.edition_at.astimezone(UTC).isoformat() if arrival.edition_at else None
+        known = self.manifest_index(arrival.feed)
+        previous = known.by_url.get(arrival.url) if arrival.url else None
         if previous is not None and previous.sha256 == sha256:
             return None
-        file_id = identify(feed, name, sha256, edition)
+        file_id = identify(arrival.feed, arrival.name, sha256, edition)
         if file_id in known.by_id:
             return None
-        suffix = Path(name).suffix if len(Path(name).suffix) <= 6 else ""
-        relative = Path(feed) / fetched.date().isoformat() / f"{sha256}{suffix}"
+        suffix = Path(arrival.name).suffix if len(Path(arrival.name).suffix) <= 6 else ""
+        relative = Path(arrival.feed) / fetched.date().isoformat() / f"{sha256}{suffix}"
         target = self.folder / relative
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
             try:
                 with temporary.open("wb") as stream:
-                    stream.write(content)
+                    stream.write(arrival.content)
                     stream.flush()
                     os.fsync(stream.fileno())
                 temporary.replace(target)
@@ -129,25 +145,24 @@ class Landing:
                 temporary.unlink(missing_ok=True)
         landed = Landed(
             file_id=file_id,
-            feed=feed,
-            format=format,
-            name=name,
+            feed=arrival.feed,
+            format=arrival.format,
+            name=arrival.name,
             path=relative.as_posix(),
             sha256=sha256,
-            size=len(content),
+            size=len(arrival.content),
             source=source,
             fetched_at=fetched.isoformat(),
             edition_at=edition,
-            url=url,
-            etag=etag,
-            last_modified=last_modified,
-            parameters=dict(parameters or {}),
+            url=arrival.url,
+            etag=arrival.etag,
+            last_modified=arrival.last_modified,
+            parameters=dict(arrival.parameters),
         )
-        self._append(feed, landed)
         known.add(landed)
         return landed
 
-    def _append(self, feed: str, landed: Landed) -> None:
+    def _append(self, feed: str, lines: list[Landed]) -> None:
         path = self.folder / feed / "manifest.jsonl"
         with FileLock(path.with_suffix(".lock")), path.open("ab+") as stream:
             stream.seek(0, os.SEEK_END)
@@ -155,36 +170,27 @@ class Landing:
             if stream.tell():
                 stream.seek(-1, os.SEEK_END)
                 torn = stream.read(1) != b"\n"
-            stream.write((b"\n" if torn else b"") + json.dumps(asdict(landed), ensure_ascii=False).encode() + b"\n")
+            text = "".join(json.dumps(asdict(line), ensure_ascii=False) + "\n" for line in lines)
+            stream.write((b"\n" if torn else b"") + text.encode())
             stream.flush()
             os.fsync(stream.fileno())
 
     def manifest_index(self, feed: str) -> ManifestIndex:
-        """The manifest of a feed by id and URL, read once a process and kept true by `land`."""
-        cached = _indices.get((self.folder, feed))
-        path = self.folder / feed / "manifest.jsonl"
-        size = path.stat().st_size if path.exists() else 0
-        if cached is None or cached.size != size:
-            cached = ManifestIndex(path, self.manifest(feed))
-            _indices[self.folder, feed] = cached
-        return cached
+        """The manifest of a feed by id and URL, read once and kept true while landing."""
+        if feed not in self._indices:
+            self._indices[feed] = ManifestIndex(self.manifest(feed))
+        return self._indices[feed]
 
 
 class ManifestIndex:
     """Landed editions of a feed by id, and the newest by URL."""
 
-    def __init__(self, path: Path, landed: list[Landed]) -> None:
-        self.path = path
+    def __init__(self, landed: list[Landed]) -> None:
         self.by_id = {line.file_id: line for line in landed}
         self.by_url = {line.url: line for line in landed if line.url}
-        self.size = path.stat().st_size if path.exists() else 0
 
     def add(self, landed: Landed) -> None:
-        """Note one more line, just written."""
+        """Note one more."""
         self.by_id[landed.file_id] = landed
         if landed.url:
             self.by_url[landed.url] = landed
-        self.size = self.path.stat().st_size
-
-
-_indices: dict[tuple[Path, str], ManifestIndex] = {}

@@ -256,7 +256,7 @@ def _clean(column: Column) -> str:
     tokens = ", ".join(f"'{token}'" for token in NULL_TOKENS)
     text = f"case when upper({text}) in ({tokens}) then null else {text} end"
     if column.type in ("BIGINT", "DOUBLE"):
-        return rf"regexp_replace({text}, '[$,\s\x{{00A0}}]', '', 'g')"
+        return f"translate({text}, '$, \u00a0', '')"
     return text
 
 
@@ -266,7 +266,7 @@ def _typed(column: Column) -> str:
         return text
     if column.type == "DATE":
         formats = ", ".join(f"'{f}'" for f in DATE_FORMATS)
-        return f"try_strptime({text}, [{formats}])::date"
+        return f"coalesce(try_cast({text} as date), try_strptime({text}, [{formats}])::date)"
     if column.type == "TIMESTAMP":
         return f"try_cast(replace({text}, 'Z', '+00') as timestamptz)::timestamp"
     number = f"case when {text} like '%\\%' escape '\\' then try_cast(rtrim({text}, '%') as double) / 100 else try_cast({text} as double) end"

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from ingest.feed import Access, Feed, FetchWindow, Format, Request, UnreadableFile
 from ingest.feeds import FEEDS, feeds_of
-from ingest.landing import Landing
+from ingest.landing import Arrival, Landing
 from ingest.reader import expanded, head_of
 
 if TYPE_CHECKING:
@@ -35,25 +35,10 @@ class FetchFailed(Exception):
     """A provider did not answer as expected; the message names feed, address and what to do."""
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """Bytes of one file with what is known about them."""
-
-    feed: str
-    format: str
-    name: str
-    content: bytes
-    edition_at: datetime | None = None
-    url: str | None = None
-    etag: str | None = None
-    last_modified: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
-
-
 class Source(Protocol):
     """Gives the files of a provider."""
 
-    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Fetched]:
+    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival]:
         """The provider's files with observations from `start` to `end` (both inclusive, defaults by source)."""
         ...
 
@@ -154,7 +139,7 @@ class ReplaySource:
                     stated[row["file"]] = edition_from_text(row["edition"])
         return stated
 
-    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Fetched]:
+    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival]:
         """Every claimed file of the provider; a window does not narrow it, since files are replayed whole."""
         claimed, _ = self.survey()
         stated = self.editions()
@@ -164,7 +149,7 @@ class ReplaySource:
             path = self.folder / relative
             in_name = _EDITION_IN_NAME.search(path.name)
             edition = stated.get(relative) or (edition_from_text("-".join(in_name.groups())) if in_name else None)
-            yield Fetched(claim.feed.name, claim.format.name, path.name, path.read_bytes(), edition, url=None, parameters=claim.parameters)
+            yield Arrival(claim.feed.name, claim.format.name, path.name, path.read_bytes(), edition, url=None, parameters=claim.parameters)
 
 
 def edition_from_text(text: str) -> datetime:
@@ -185,7 +170,7 @@ class SampleSource:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Fetched]:
+    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival]:
         """The provider's files as they stood at the as-of, with every earlier edition that held a revision."""
         from ingest import sample
 
@@ -195,7 +180,7 @@ class SampleSource:
             declared = FEEDS[file.feed].format(file.format)
             matched = declared.file_name.search(file.name) if declared.file_name else None
             parameters = {k: v for k, v in (matched.groupdict() if matched else {}).items() if v}
-            yield Fetched(file.feed, file.format, file.name, file.content, file.edition_at, parameters=parameters)
+            yield Arrival(file.feed, file.format, file.name, file.content, file.edition_at, parameters=parameters)
 
 
 # --- live -------------------------------------------------------------------------------------------------------------
@@ -255,7 +240,7 @@ class LiveSource:
         key = self.settings.fred_api_key
         return FetchWindow(first, last, {"fred_api_key": key.get_secret_value() if key else "", "cboe_host": self.settings.cboe_host})
 
-    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Fetched]:
+    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival]:
         """New bytes of the provider's feeds. Raises FetchFailed naming feed and address when one does not answer."""
         pace = _Pace(REQUESTS_A_SECOND.get(provider, DEFAULT_REQUESTS_A_SECOND))
         with self.session_of() as session:
@@ -268,7 +253,7 @@ class LiveSource:
                             if fetched:
                                 yield fetched
 
-    def _get(self, session: requests.Session, pace: _Pace, feed: Feed, declared: Format, request: Request) -> Fetched | None:
+    def _get(self, session: requests.Session, pace: _Pace, feed: Feed, declared: Format, request: Request) -> Arrival | None:
         import requests
 
         url = requests.Request("GET", request.url, params=dict(request.params)).prepare().url or request.url
@@ -297,7 +282,7 @@ class LiveSource:
         if stated and request.page_size is None and "Content-Encoding" not in answer.headers and len(content) != int(stated):
             raise FetchFailed(f"feed {feed.name}: {url} was cut off after {len(content):,} of {int(stated):,} bytes; try again")
         matched = declared.file_name.search(request.file_name) if declared.file_name else None
-        return Fetched(
+        return Arrival(
             feed.name,
             declared.name,
             request.file_name,

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,25 +68,30 @@ class Busy(WrongUse):
 
 
 @contextmanager
-def writer_lock(settings: Settings, stage: str, wait_seconds: float = 0) -> Iterator[None]:
-    """Hold the kernel lock of the writing stage; it falls with the process, so a killed owner leaves nothing to clear.
+def held(path: Path, stage: str, wait_seconds: float = 0) -> Iterator[None]:
+    """Hold a kernel lock; it falls with the process, so a killed owner leaves nothing to clear.
 
     The text beside the lock serves the message only. Raises Busy when another process holds it longer than `wait_seconds`.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    holder = settings.lock_path.with_suffix(".json")
-    lock = FileLock(settings.lock_path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = path.with_suffix(".json")
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=wait_seconds)
     except Timeout:
-        raise Busy(f"{settings.home} is being written by {describe_holder(holder)}; try again when it has finished") from None
+        raise Busy(f"{path.parent} is in use by {describe_holder(holder)}; try again when it has finished") from None
     try:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         holder.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "stage": stage, "since": started}), encoding="utf-8")
         yield
-        holder.unlink(missing_ok=True)
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
+
+
+def writer_lock(settings: Settings, stage: str, wait_seconds: float = 0) -> AbstractContextManager[None]:
+    """Hold the lock of the writing stage of a home. Raises Busy when another process holds it longer than `wait_seconds`."""
+    return held(settings.lock_path, stage, wait_seconds)
 
 
 def describe_holder(holder: Path) -> str:

@@ -167,5 +167,5 @@ def load_settings() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]
     except ValidationError as error:
-        lines = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
-        raise WrongUse("invalid setting: " + "; ".join(lines)) from None
+        lines = [f"EBBTIDE_{str(e['loc'][0]).removeprefix('EBBTIDE_').upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+        raise WrongUse("invalid setting " + "; ".join(lines)) from None

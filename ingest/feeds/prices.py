@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote as url_quote
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
-from ingest.reader import delimited, json_documents, json_records
+from ingest.reader import delimited, json_documents
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,42 +30,48 @@ _STOOQ_NAMES = {"^SPX": "^GSPC", "^NDQ": "^IXIC"}
 
 def _read_chart(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> list[Records]:
     """One record a bar. Bars without prices and the bar of a session still open are no records; dates are those of the exchange."""
-    errors = connection.execute(
-        f"select _file_id, document ->> '$.chart.error.description' as message from {json_documents(files)} as d where json_type(document, '$.chart.result') is distinct from 'ARRAY'"
-    ).fetchall()
+    connection.execute(
+        f"""
+        create or replace temp table chart as
+        select _file_id, json_type(document, '$.chart.result') = 'ARRAY' as has_result, document ->> '$.chart.error.description' as error,
+               document -> '$.chart.result[0].meta' as meta, document -> '$.chart.result[0].timestamp' as opened,
+               document -> '$.chart.result[0].indicators.quote[0]' as bars
+        from {json_documents(files)} as documents
+        """
+    )
+    errors = connection.execute("select coalesce(error, 'no result') from chart where not coalesce(has_result, false)").fetchall()
     if errors:
-        raise UnreadableFile(f"the provider answered with an error instead of prices: {errors[0][1] or 'no result'}")
-    rows = """
-        select _file_id, document ->> '$.chart.result[0].meta.symbol' as symbol,
-               timezone(document ->> '$.chart.result[0].meta.exchangeTimezoneName', to_timestamp(bar.at))::date as observation_date,
-               bar.at, bar.open, bar.high, bar.low, bar.close, bar.volume,
-               coalesce((document ->> '$.chart.result[0].meta.currentTradingPeriod.regular.start')::bigint <= bar.at
-                        and (document ->> '$.chart.result[0].meta.regularMarketTime')::bigint
-                            < (document ->> '$.chart.result[0].meta.currentTradingPeriod.regular.end')::bigint, false) as is_open_session
-        from (
-            select _file_id, document, unnest(list_zip(
-                from_json(document -> '$.chart.result[0].timestamp', '["BIGINT"]'),
-                from_json(document -> '$.chart.result[0].indicators.quote[0].open', '["VARCHAR"]'),
-                from_json(document -> '$.chart.result[0].indicators.quote[0].high', '["VARCHAR"]'),
-                from_json(document -> '$.chart.result[0].indicators.quote[0].low', '["VARCHAR"]'),
-                from_json(document -> '$.chart.result[0].indicators.quote[0].close', '["VARCHAR"]'),
-                from_json(document -> '$.chart.result[0].indicators.quote[0].volume', '["VARCHAR"]')
-            ))::struct(at bigint, open varchar, high varchar, low varchar, close varchar, volume varchar) as bar
-            from documents
+        raise UnreadableFile(f"the provider answered with an error instead of prices: {errors[0][0]}")
+    # the answer's arrays run in parallel, one entry a bar
+    connection.execute(
+        """
+        create or replace temp table chart_bar as
+        with bars as (
+            select _file_id, meta ->> '$.symbol' as symbol, meta ->> '$.exchangeTimezoneName' as zone,
+                   (meta ->> '$.currentTradingPeriod.regular.start')::bigint as session_start,
+                   (meta ->> '$.regularMarketTime')::bigint < (meta ->> '$.currentTradingPeriod.regular.end')::bigint as is_open_now,
+                   unnest(from_json(opened, '["BIGINT"]')) as opened,
+                   unnest(from_json(bars -> '$.open', '["VARCHAR"]')) as open,
+                   unnest(from_json(bars -> '$.high', '["VARCHAR"]')) as high,
+                   unnest(from_json(bars -> '$.low', '["VARCHAR"]')) as low,
+                   unnest(from_json(bars -> '$.close', '["VARCHAR"]')) as close,
+                   unnest(from_json(bars -> '$.volume', '["VARCHAR"]')) as volume
+            from chart
         )
-    """
-    kinds = f"""
-        with documents as {json_documents(files)}, records as ({rows})
-        select _file_id, case when close is null then 'blank' else 'open session' end as kind, count(*)
-        from records where close is null or is_open_session group by all
-    """
+        select _file_id, symbol, timezone(zone, to_timestamp(opened))::date::varchar as observation_date, open, high, low, close, volume,
+               case when close is null then 'blank' when session_start <= opened and is_open_now then 'open session' end as kind
+        from bars
+        """
+    )
     skipped: dict[int, dict[str, int]] = {}
-    for file_id, kind, count in connection.execute(kinds).fetchall():
+    for file_id, kind, count in connection.execute("select _file_id, kind, count(*) from chart_bar where kind is not null group by all").fetchall():
         skipped.setdefault(file_id, {})[kind] = count
-    kept = f"select * from ({rows}) where close is not null and not is_open_session"
-    columns = {name: name for name in ("symbol", "observation_date", "open", "high", "low", "close", "volume")}
-    records = json_records(feed, files, kept, columns | {"observation_date": "observation_date::varchar", "adjustment": "'split'"})
-    return [Records(sql=r.sql, columns=r.columns, skipped=skipped) for r in records]
+    columns = ("symbol", "observation_date", "open", "high", "low", "close", "volume")
+    sql = f"""
+        select _file_id, row_number() over (partition by _file_id) as _row_number, {", ".join(columns)}, 'split' as adjustment
+        from chart_bar where kind is null
+    """
+    return [Records(sql=sql, columns=(*columns, "adjustment"), skipped=skipped)]
 
 
 def _stooq_values(file: LandedFile, title: str) -> Mapping[str, str]:

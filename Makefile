@@ -1,0 +1,45 @@
+# The commands of this project. `make refresh` and `make test` need Python 3.11-3.13, git and make, nothing else.
+PYTHON ?= python3
+SOURCE ?= sample
+VENV := .venv
+BIN := $(VENV)/bin
+
+export EBBTIDE_SOURCE := $(SOURCE)
+export DO_NOT_TRACK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export GX_ANALYTICS_ENABLED := false
+export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
+
+.PHONY: refresh test lint lock clean help
+
+help:
+	@echo "make refresh [SOURCE=sample|live|replay:FOLDER]   build and publish the warehouse"
+	@echo "make test                                        run the tests"
+	@echo "make lint                                        ruff, mypy, sqlfluff"
+	@echo "make lock                                        resolve requirements.lock again"
+	@echo "make clean                                       remove var/ (built warehouses)"
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d; set PYTHON=" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+refresh: $(VENV)/.installed
+	@$(BIN)/ebbtide refresh
+
+test: $(VENV)/.installed
+	@env -u EBBTIDE_SOURCE $(BIN)/python -m pytest tests
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project
+
+lock: $(VENV)/.installed
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
+
+clean:
+	rm -rf var

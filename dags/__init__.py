@@ -1,0 +1,1 @@
+"""When things run: one module for each schedule, and `stages`, the tasks they share."""

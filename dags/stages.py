@@ -1,0 +1,134 @@
+"""The tasks of a refresh, defined once for every Airflow DAG that runs them.
+
+A task calls one plain function of `warehouse.refresh` and imports it inside its body: the scheduler reads the files of this
+folder over and over and must not load dbt, Great Expectations, pandas or DuckDB for it. What a function returns (counts, the
+build's name, the lines of the report) is kept with the task and shown in Airflow's log and pages.
+
+Only fetches are tried again. A gate, a dbt build or a publish that failed gives the same result on the same rows, so a second
+try would only hide the first message. The first failed task ends the run, and readers keep the build that was published before.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from airflow.sdk import Context, RetryDecision, RetryPolicy, chain, task, task_group
+
+FEEDS_DIR = Path(__file__).resolve().parent.parent / "ingest" / "feeds"
+
+
+class NetworkFaults(RetryPolicy):
+    """Try again what the network or a provider did; a missing folder or a wrong setting would be wrong the next time too."""
+
+    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None) -> RetryDecision:
+        from airflow.sdk.exceptions import AirflowTaskTimeout
+
+        from ingest.source import FetchFailed
+
+        # every error of `requests` is an OSError, and so are a missing and a forbidden file
+        passing = isinstance(exception, FetchFailed | AirflowTaskTimeout | OSError)
+        lasting = isinstance(exception, FileNotFoundError | NotADirectoryError | PermissionError)
+        return RetryDecision.default() if passing and not lasting else RetryDecision.fail("not a fault of the network or the provider")
+
+
+FETCH_RETRIES: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": 3,  # waits 20 s, 1 min, 3 min
+    "execution_timeout": timedelta(minutes=30),
+    "retry_policy": NetworkFaults(),
+}
+
+
+def providers() -> list[str]:
+    """Providers that have feeds, in alphabetical order: the module names of `ingest/feeds`, read without importing them."""
+    return sorted(path.stem for path in FEEDS_DIR.glob("*.py") if not path.stem.startswith("_"))
+
+
+@task(doc_md="Name the build, fix the moment it sees the world from (`as_of`), and record both. Returns the build's name.")
+def open_build() -> str:
+    from warehouse import refresh
+
+    return refresh.open_build()
+
+
+def fetch(provider: str) -> Any:
+    """The task that asks one provider for what is new and lands its files. It uses the network and the landing folder only."""
+
+    doc = f"Fetch what is new from `{provider}` and land it byte for byte. No database is opened."
+
+    @task(task_id=provider, doc_md=doc, **FETCH_RETRIES)
+    def fetch_provider() -> dict[str, int]:
+        from warehouse import refresh
+
+        return refresh.fetch(provider)
+
+    return fetch_provider()
+
+
+@task(doc_md="Load landed files into `raw`: new and changed rows are added, rows that cannot be read are quarantined with a reason.")
+def load() -> dict[str, int]:
+    from warehouse import refresh
+
+    return refresh.load()
+
+
+def build(stage: Literal["staging", "marts"]) -> Any:
+    """The task that builds the dbt models of `stage` (staging or marts) in one dbt process."""
+    models = {"staging": "staging and intermediate models", "marts": "marts, in a file readers do not see yet"}[stage]
+
+    @task(task_id="build", doc_md=f"Build the {models}, with their dbt tests.")
+    def build_stage() -> None:
+        from warehouse import refresh
+
+        refresh.build_models(stage)
+
+    return build_stage()
+
+
+def gate(stage: Literal["raw", "staging", "marts"]) -> Any:
+    """The task that checks what `stage` (raw, staging or marts) made; it fails when a critical check fails."""
+
+    @task(task_id="gate", doc_md=f"Check {stage} against its Great Expectations suites. A critical failure stops the run here.")
+    def gate_stage() -> dict[str, Any]:
+        from warehouse import refresh
+
+        return refresh.gate(stage)
+
+    return gate_stage()
+
+
+@task(doc_md="Swap the finished build in for readers, in one rename. Earlier builds stay for `ebbtide rollback`.")
+def publish() -> str:
+    from warehouse import refresh
+
+    return refresh.publish()
+
+
+@task(doc_md="Say in a few lines what the build holds and what changed since the build before.")
+def report() -> list[str]:
+    from warehouse import refresh
+
+    return refresh.report()
+
+
+def load_to_report() -> tuple[Any, Any]:
+    """Everything after the fetches, in order; returns the first and the last part for the caller to put its fetches before."""
+
+    @task_group(tooltip="Landed files become rows of `raw`")
+    def raw() -> None:
+        chain(load(), gate("raw"))
+
+    @task_group(tooltip="Rows become typed, named, versioned observations")
+    def staging() -> None:
+        chain(build("staging"), gate("staging"))
+
+    @task_group(tooltip="Observations become signals and the Retreat Index")
+    def marts() -> None:
+        chain(build("marts"), gate("marts"))
+
+    first, last = raw(), report()
+    chain(first, staging(), marts(), publish(), last)
+    return first, last

@@ -1,0 +1,89 @@
+"""Airflow DAG `warehouse_backfill`: fetch a provider's past again, in pieces, and build from it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Param, chain, dag, task, task_group
+
+from dags.stages import FETCH_RETRIES, load_to_report, open_build, providers
+
+
+@dag(
+    dag_id="warehouse_backfill",
+    description="Fetch a provider's past in pieces, then load, check, build, check, publish",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=pendulum.duration(hours=12),
+    tags=["ebbtide", "backfill"],
+    params={
+        "provider": Param(
+            type="string",
+            enum=providers(),
+            title="Provider",
+            description="Whose feeds to fetch: a module of `ingest/feeds`. All feeds of the provider are fetched.",
+        ),
+        "start": Param(type="string", format="date", title="First day", description="First observation date to ask for (YYYY-MM-DD)."),
+        "end": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Last day",
+            description="Last observation date to ask for (YYYY-MM-DD), that day included. Empty: today.",
+        ),
+        "days_a_piece": Param(
+            366,
+            type="integer",
+            minimum=1,
+            maximum=3660,
+            title="Days in a piece",
+            description="Days asked for at once; smaller pieces suit a provider that limits the size of an answer.",
+        ),
+    },
+    doc_md="""
+### Warehouse backfill
+
+Asks one provider for the observations from `start` to `end` again, a piece of `days_a_piece` days at a time and one piece after
+another, then goes the way of `warehouse_refresh`: load, gates, models, publish. Rows that are already there do not load twice.
+
+Trigger it with its parameters, for example `{"provider": "cboe", "start": "2010-01-01", "end": "2012-12-31"}`, and not while
+`warehouse_refresh` runs: both build in the same warehouse.
+""",
+)
+def warehouse_backfill() -> None:
+    @task(doc_md="Cut the days from `start` to `end` into pieces.")
+    def pieces(params: dict[str, Any] | None = None) -> list[dict[str, str]]:
+        from airflow.sdk.exceptions import AirflowFailException
+
+        asked = params or {}
+        start = date.fromisoformat(asked["start"])
+        end = date.fromisoformat(asked["end"]) if asked["end"] else pendulum.today("America/New_York").date()
+        if end < start:
+            raise AirflowFailException(f"the last day {end} lies before the first day {start}")
+        length = timedelta(days=asked["days_a_piece"])
+        starts = [start + number * length for number in range((end - start) // length + 1)]
+        return [{"start": day.isoformat(), "end": min(day + length - timedelta(days=1), end).isoformat()} for day in starts]
+
+    @task(
+        doc_md="Fetch one piece and land it. No database is opened.",
+        map_index_template="{{ task.op_kwargs['start'] }} to {{ task.op_kwargs['end'] }}",
+        max_active_tis_per_dagrun=1,
+        **FETCH_RETRIES,
+    )
+    def fetch_piece(start: str, end: str, params: dict[str, Any] | None = None) -> dict[str, int]:
+        from warehouse import refresh
+
+        return refresh.fetch((params or {})["provider"], start=date.fromisoformat(start), end=date.fromisoformat(end))
+
+    @task_group(tooltip="One provider, a piece at a time; network only")
+    def fetch() -> None:
+        fetch_piece.expand_kwargs(pieces())
+
+    first, _ = load_to_report()
+    chain(open_build(), fetch(), first)
+
+
+warehouse_backfill()

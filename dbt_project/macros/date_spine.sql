@@ -1,0 +1,8 @@
+{#- Every calendar day from `first_day` to `last_day` (SQL expressions of type date), as column observation_date. -#}
+{% macro date_spine(first_day, last_day) -%}
+    {{ return(adapter.dispatch('date_spine', 'ebbtide')(first_day, last_day)) }}
+{%- endmacro %}
+
+{% macro default__date_spine(first_day, last_day) -%}
+    select cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval '1 day')) as date) as observation_date
+{%- endmacro %}

@@ -1,0 +1,139 @@
+-- grain: moment at which the newest value changed. Median over sector funds of the EDGE estimate of the effective spread on 21 sessions (Ardia, Guidotti and Kroencke 2024).
+with as_known as (
+    select * from {{ ref('int_sector_fund_as_known') }}
+),
+
+-- log prices of a session (o, h, l, m) and of the one before
+log_price as (
+    select
+        *,
+        ln("open") as o,
+        ln(high) as h,
+        ln(low) as l,
+        ln("close") as c,
+        row_number() over (partition by vintage_at, symbol, adjustment order by observation_date) as session_number
+    from as_known
+    where least("open", high, low, "close") > 0
+),
+
+previous_price as (
+    select
+        *,
+        (h + l) / 2 as m,
+        lag(h) over fund as previous_h,
+        lag(l) over fund as previous_l,
+        lag(c) over fund as previous_c,
+        lag((h + l) / 2) over fund as previous_m
+    from log_price
+    window fund as (partition by vintage_at, symbol, adjustment order by observation_date)
+),
+
+-- the estimator's five returns and whether the session traded at more than one price
+session_return as (
+    select
+        *,
+        m - o as r1,
+        o - previous_m as r2,
+        m - previous_c as r3,
+        previous_c - previous_m as r4,
+        o - previous_c as r5,
+        cast(h <> l or l <> previous_c as integer) as traded,
+        cast(o <> h as integer) + cast(o <> l as integer) as open_off,
+        cast(previous_c <> previous_h as integer) + cast(previous_c <> previous_l as integer) as close_off
+    from previous_price
+    where previous_c is not null
+),
+
+-- means over the 20 pairs of sessions in 21 sessions
+window_mean as (
+    select
+        * exclude (r1, r2, r3, r4, r5, traded, open_off, close_off),
+        avg(traded) over pairs as traded_share,
+        sum(traded) over pairs as traded_sessions,
+        avg(traded * open_off) over pairs as open_share,
+        avg(traded * close_off) over pairs as close_share,
+        avg(r1) over pairs as mean_r1,
+        avg(r3) over pairs as mean_r3,
+        avg(r5) over pairs as mean_r5
+    from session_return
+    window pairs as (
+        partition by vintage_at, symbol, adjustment order by observation_date rows between 19 preceding and current row
+    )
+    qualify count(*) over pairs = 20
+),
+
+pair as (
+    select
+        *,
+        unnest(range(session_number - 19, session_number + 1)) as pair_number
+    from window_mean
+    where traded_sessions >= 2 and open_share > 0 and close_share > 0
+),
+
+-- the two moment conditions, de-meaned by the window's means
+moment as (
+    select
+        pair.vintage_at,
+        pair.symbol,
+        pair.adjustment,
+        pair.session_number,
+        -4 / pair.open_share * (r1 - mean_r1 / traded_share * traded) * r2
+        - 4 / pair.close_share * (r3 - mean_r3 / traded_share * traded) * r4 as x1,
+        -4 / pair.open_share * (r1 - mean_r1 / traded_share * traded) * r5
+        - 4 / pair.close_share * (r5 - mean_r5 / traded_share * traded) * r4 as x2
+    from pair
+    inner join session_return
+        on
+            pair.vintage_at = session_return.vintage_at
+            and pair.symbol = session_return.symbol
+            and pair.adjustment = session_return.adjustment
+            and pair.pair_number = session_return.session_number
+),
+
+estimate as (
+    select
+        vintage_at,
+        symbol,
+        adjustment,
+        session_number,
+        avg(x1) as e1,
+        avg(x2) as e2,
+        var_pop(x1) as v1,
+        var_pop(x2) as v2
+    from moment
+    group by vintage_at, symbol, adjustment, session_number
+),
+
+smoothed as (
+    select
+        window_mean.*,
+        sqrt(abs(
+            coalesce((v2 * e1 + v1 * e2) / nullif(v1 + v2, 0), (e1 + e2) / 2)
+        )) as spread
+    from window_mean
+    inner join estimate
+        using (vintage_at, symbol, adjustment, session_number)
+),
+
+-- the split-adjusted figure where a session has both
+chosen as (
+    select *
+    from smoothed
+    where spread is not null
+    qualify row_number() over (partition by vintage_at, observation_date, symbol order by adjustment) = 1
+),
+
+median_fund as (
+    select
+        vintage_at,
+        observation_date,
+        max(known_at) as known_at,
+        median(spread) as value,
+        arg_min(file_id, symbol) as file_id,
+        arg_min(row_key, symbol) as row_key,
+        max(available_at_source) as available_at_source
+    from chosen
+    group by vintage_at, observation_date
+)
+
+{{ signal_event('spread_edge', 'median_fund', [5, 20, 63]) }}

@@ -1,0 +1,448 @@
+"""The gate: run a stage's suites as one Great Expectations checkpoint over DuckDB, and keep the results.
+
+Results are rows of `quality.validation_result` in the warehouse, a JUnit file and a JSON file of failures by build, and Data
+Docs. Great Expectations is imported when a gate runs, not before.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import re
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from expectations.check import STAGES, BuildUnderCheck, FeedStatus, Severity, Stage, Suite, identifier
+from expectations.project import PROJECT
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ingest.feed import Feed
+
+# Rows kept as a sample of what a check found.
+SAMPLE_ROWS = 20
+
+# The first year for which trading days are known to the checks; no feed of a US exchange reaches further back.
+FIRST_TRADING_YEAR = 1990
+
+RESULT_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "build_id": ("VARCHAR", "Build that was checked"),
+    "stage": ("VARCHAR", "Gate: raw, staging or marts"),
+    "suite": ("VARCHAR", "Suite, <stage>.<table>"),
+    "table_name": ("VARCHAR", "Table that was checked, with its schema"),
+    "expectation": ("VARCHAR", "Check, in a few words"),
+    "severity": ("VARCHAR", "critical (stops the publish) or warning"),
+    "success": ("BOOLEAN", "Whether the check passed; an absent feed passes"),
+    "observed_value": ("VARCHAR", "What was found: rows in the table, rows that break the condition, or why the check could not run"),
+    "unexpected_count": ("BIGINT", "Rows that break the condition"),
+    "unexpected_sample": ("VARCHAR", f"Up to {SAMPLE_ROWS} of them as a JSON array, key columns first"),
+    "description": ("VARCHAR", "What holds when the check passes"),
+    "checked_at": ("TIMESTAMP", "When the gate ran, UTC"),
+}
+
+
+class GateError(Exception):
+    """The gate could not run; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check found. `sample` holds up to SAMPLE_ROWS rows as column -> value."""
+
+    suite: str
+    table_name: str
+    expectation: str
+    severity: Severity
+    success: bool
+    observed_value: str
+    unexpected_count: int | None
+    description: str
+    sample: tuple[Mapping[str, Any], ...] = ()
+    is_skipped: bool = False
+
+    def __str__(self) -> str:
+        text = f"{self.severity}: {self.suite} / {self.expectation} on {self.table_name}: {self.observed_value}. "
+        text += f"Expected: {self.description}"
+        return text + (f" For example {_json(self.sample[:3])}" if self.sample else "")
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What a gate found. `success` is False when a critical check failed; `results` has one entry a check or skipped suite."""
+
+    stage: Stage
+    build_id: str
+    success: bool
+    critical_failed: int
+    warnings: int
+    results: tuple[CheckResult, ...]
+    seconds: float
+    data_docs: Path = field(repr=False, default=Path())
+
+    @property
+    def failures(self) -> list[CheckResult]:
+        """Failed checks, critical ones first."""
+        return sorted((r for r in self.results if not r.success), key=lambda r: (r.severity != "critical", r.suite, r.expectation))
+
+    @property
+    def message(self) -> str:
+        """One line on the whole, then one a failed check: suite, check, table, what was found and a sample of keys."""
+        checked = sum(not r.is_skipped for r in self.results)
+        outcome = "passed" if self.success else "FAILED"
+        head = f"{self.stage} gate {outcome}: {checked} checks, {self.critical_failed} critical failures, {self.warnings} warnings"
+        return "\n".join([head, *(f"  {failure}" for failure in self.failures)])
+
+
+def run_gate(
+    stage: Stage,
+    *,
+    warehouse: Path,
+    mart: Path | None = None,
+    quality_dir: Path,
+    feeds: Mapping[str, Feed] | None = None,
+    project: Path = PROJECT,
+    memory_limit: str = "1GB",
+    threads: int = 2,
+) -> GateResult:
+    """Check the tables of `stage` and record what was found.
+
+    Parameters
+    ----------
+    warehouse
+        `warehouse.duckdb`, which no process may hold open for writing; results are appended to its `quality.validation_result`.
+    mart
+        The file about to be published; needed by the marts gate.
+    quality_dir
+        Where `<build id>.<stage>.xml` (JUnit), `<build id>.json` (failures) and `data_docs/index.html` are written.
+    feeds, project
+        Feed declarations and dbt project, for tests; default the project's own.
+    memory_limit, threads
+        What DuckDB may use.
+
+    Raises GateError when a file or the build record is missing. A failed check does not raise: see `GateResult.success`.
+    """
+    started = time.monotonic()
+    if stage not in STAGES:
+        raise ValueError(f"no gate {stage!r}; there are {', '.join(STAGES)}")
+    if feeds is None:
+        from ingest.feeds import FEEDS
+
+        feeds = FEEDS
+    checked_file = warehouse
+    if stage == "marts":
+        if mart is None:
+            raise ValueError("the marts gate needs the mart file")
+        checked_file = mart
+    build = read_build(warehouse, checked_file, feeds)
+    suites = stage_suites(stage, build, feeds, project)
+    results, pages = _validate(checked_file, suites, build.as_of, memory_limit, threads)
+    results = [*_skipped(suites), *results]
+    checked_at = datetime.now(UTC).replace(tzinfo=None)
+    rows = [_row(build.build_id, stage, result, checked_at) for result in results]
+    _write_rows(warehouse, build.build_id, stage, rows)
+
+    critical = sum(not r.success and r.severity == "critical" for r in results)
+    warned = sum(not r.success and r.severity == "warning" for r in results)
+    quality_dir.mkdir(parents=True, exist_ok=True)
+    _write_junit(quality_dir / f"{build.build_id}.{stage}.xml", stage, results)
+    _write_failures(quality_dir / f"{build.build_id}.json", build, stage, results, checked_at)
+    from expectations.data_docs import write_data_docs
+
+    index = write_data_docs(quality_dir / "data_docs", build, stage, results, pages, checked_at)
+    return GateResult(stage, build.build_id, critical == 0, critical, warned, tuple(results), time.monotonic() - started, index)
+
+
+def stage_suites(stage: Stage, build: BuildUnderCheck, feeds: Mapping[str, Feed], project: Path = PROJECT) -> list[Suite]:
+    """The suites of a stage, those that are not run included."""
+    from expectations import marts, raw, staging
+
+    if stage == "raw":
+        return raw.suites(build, feeds)
+    if stage == "staging":
+        return staging.suites(build, project)
+    return marts.suites(build, feeds, project)
+
+
+def read_build(warehouse: Path, checked_file: Path, feeds: Mapping[str, Feed]) -> BuildUnderCheck:
+    """The build in progress, the status of each feed, and the tables of the file under check.
+
+    Raises GateError when a file or the row of `meta.build_in_progress` is missing.
+    """
+    import duckdb
+
+    for path in {warehouse, checked_file}:
+        if not path.exists():
+            raise GateError(f"{path} does not exist: run the stages before this gate first")
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = _columns(connection)
+        if ("meta", "build_in_progress") not in tables:
+            raise GateError(f"{warehouse} has no table meta.build_in_progress: no build has been opened")
+        found = connection.execute("select build_id, source, as_of from meta.build_in_progress").fetchall()
+        if len(found) != 1:
+            raise GateError(f"meta.build_in_progress in {warehouse} has {len(found)} rows, not one: no build is in progress")
+        loaded: dict[str, bool] = {}
+        if ("meta", "file") in tables:
+            loaded = dict(connection.execute("select feed, bool_or(status = 'loaded') from meta.file group by feed").fetchall())
+        # a build as of an earlier day holds rows of files whose later editions it leaves out
+        for name in feeds:
+            if not loaded.get(name) and ("raw", name) in tables:
+                has_rows = connection.execute(f"select count(*) > 0 from raw.{identifier(name)}").fetchall()[0][0]
+                loaded.update({name: True} if has_rows else {})
+    if checked_file != warehouse:
+        with duckdb.connect(str(checked_file), read_only=True) as connection:
+            tables = _columns(connection)
+    statuses: dict[str, FeedStatus] = dict.fromkeys(feeds, "absent")
+    statuses.update({name: "landed" if was_loaded else "quarantined" for name, was_loaded in loaded.items()})
+    build_id, source, as_of = found[0]
+    return BuildUnderCheck(build_id, source, as_of, statuses, tables)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[str, ...]]:
+    rows = connection.execute(
+        """
+        select table_schema, table_name, list(column_name order by ordinal_position)
+        from information_schema.columns
+        where table_catalog = current_database()
+        group by all
+        """
+    ).fetchall()
+    return {(schema, table): tuple(columns) for schema, table, columns in rows}
+
+
+# -- running ---------------------------------------------------------------------------------------------------------
+
+
+def _validate(
+    path: Path, suites: Sequence[Suite], as_of: datetime, memory_limit: str, threads: int
+) -> tuple[list[CheckResult], dict[str, str]]:
+    """Results of the suites that run, and Great Expectations' page for each, by suite name."""
+    to_run = [suite for suite in suites if suite.skipped is None]
+    if not to_run:
+        return [], {}
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    from expectations.data_docs import render_page
+    from expectations.engine import add_read_only
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    datasource = add_read_only(context, "warehouse", path, memory_limit=memory_limit, threads=threads)
+    try:
+        _add_trading_days(datasource.get_engine(), as_of)
+        definitions = [_definition(gx, context, datasource, suite) for suite in to_run]
+        checkpoint = context.checkpoints.add(
+            gx.Checkpoint(name="gate", validation_definitions=definitions, result_format={"result_format": "COMPLETE"})
+        )
+        outcome = checkpoint.run()
+    finally:
+        datasource.get_engine().dispose()
+    by_name = {result.suite_name: result for result in outcome.run_results.values()}
+    results = [_check_result(suite, found) for suite in to_run for found in by_name[suite.name].results]
+    return results, {suite.name: render_page(by_name[suite.name]) for suite in to_run}
+
+
+def _definition(gx: Any, context: Any, datasource: Any, suite: Suite) -> Any:
+    with warnings.catch_warnings():
+        # a schema per asset is what one connection to one file needs
+        warnings.filterwarnings("ignore", message=".*schema_name.*", category=DeprecationWarning)
+        asset = datasource.add_table_asset(f"{suite.schema}.{suite.table}", table_name=suite.table, schema_name=suite.schema)
+    batch = asset.add_batch_definition_whole_table("whole table")
+    expectations = [
+        gx.expectations.ExpectTableRowCountToBeBetween(
+            min_value=1, severity=check.severity, description=check.description, meta={"check": check.name}
+        )
+        if check.unexpected_rows is None
+        else gx.expectations.UnexpectedRowsExpectation(
+            unexpected_rows_query=check.unexpected_rows,
+            severity=check.severity,
+            description=check.description,
+            meta={"check": check.name},
+        )
+        for check in suite.checks
+    ]
+    added = context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=expectations))
+    return context.validation_definitions.add(gx.ValidationDefinition(name=suite.name, data=batch, suite=added))
+
+
+def _add_trading_days(engine: Any, as_of: datetime) -> None:
+    """Give the gate's one connection a temporary table `trading_day` (one row a session of the New York Stock Exchange)."""
+    import exchange_calendars
+
+    end = as_of.date() + timedelta(days=31)
+    sessions = exchange_calendars.get_calendar("XNYS", start=date(FIRST_TRADING_YEAR, 1, 1).isoformat(), end=end.isoformat()).sessions
+    days = [session.date() for session in sessions]
+    with engine.connect() as connection:
+        connection.exec_driver_sql("create temp table trading_day as select unnest(cast(? as date[])) as trading_day", (days,))
+        connection.commit()
+
+
+def _check_result(suite: Suite, found: Any) -> CheckResult:
+    check = suite.check(found.expectation_config.meta["check"])
+    table = f"{suite.schema}.{suite.table}"
+    if problem := _exception(found.exception_info):
+        # a check that cannot be judged must not let a build through, whatever its severity
+        return CheckResult(suite.name, table, check.name, "critical", False, f"could not run: {problem}", None, check.description)
+    observed = found.result["observed_value"]
+    if check.unexpected_rows is None:
+        return CheckResult(suite.name, table, check.name, check.severity, found.success, f"{observed} rows", None, check.description)
+    rows = found.result["details"]["unexpected_rows"][:SAMPLE_ROWS]
+    return CheckResult(
+        suite.name,
+        table,
+        check.name,
+        check.severity,
+        found.success,
+        f"{observed} unexpected rows",
+        observed,
+        check.description,
+        tuple(dict(row) for row in rows),
+    )
+
+
+def _exception(info: Mapping[str, Any]) -> str | None:
+    """The message when the check raised; Great Expectations reports one exception, or one by metric."""
+    entries = [info] if "raised_exception" in info else list(info.values())
+    for entry in entries:
+        if entry["raised_exception"]:
+            return str(entry["exception_message"]).strip().splitlines()[0]
+    return None
+
+
+def _skipped(suites: Iterable[Suite]) -> list[CheckResult]:
+    return [
+        CheckResult(
+            suite.name,
+            f"{suite.schema}.{suite.table}",
+            "suite_run",
+            suite.skipped_severity or "warning",
+            suite.skipped_severity is None,
+            suite.skipped,
+            None,
+            "The table's input is there, so that its suite can run.",
+            is_skipped=True,
+        )
+        for suite in suites
+        if suite.skipped is not None
+    ]
+
+
+# -- keeping the results ---------------------------------------------------------------------------------------------
+
+
+def _plain(value: Any) -> Any:
+    """A value JSON can hold: dates as ISO text, not-a-number and infinities as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _json(rows: Iterable[Mapping[str, Any]]) -> str:
+    return json.dumps([{name: _plain(value) for name, value in row.items()} for row in rows], ensure_ascii=False)
+
+
+def _row(build_id: str, stage: Stage, result: CheckResult, checked_at: datetime) -> dict[str, Any]:
+    return {
+        "build_id": build_id,
+        "stage": stage,
+        "suite": result.suite,
+        "table_name": result.table_name,
+        "expectation": result.expectation,
+        "severity": result.severity,
+        "success": result.success,
+        "observed_value": result.observed_value,
+        "unexpected_count": result.unexpected_count,
+        "unexpected_sample": _json(result.sample),
+        "description": result.description,
+        "checked_at": checked_at,
+    }
+
+
+def _write_rows(warehouse: Path, build_id: str, stage: Stage, rows: list[dict[str, Any]]) -> None:
+    """Replace the rows of this build and stage, so that a repeated gate leaves one set."""
+    import duckdb
+    import pyarrow as pa
+
+    arrow_types = {"VARCHAR": pa.string(), "BOOLEAN": pa.bool_(), "BIGINT": pa.int64(), "TIMESTAMP": pa.timestamp("us")}
+    table = pa.Table.from_pylist(rows, pa.schema([(name, arrow_types[kind]) for name, (kind, _) in RESULT_COLUMNS.items()]))
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in RESULT_COLUMNS.items())
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.register("checked", table)
+        connection.execute("begin")
+        connection.execute("create schema if not exists quality")
+        connection.execute(f"create table if not exists quality.validation_result ({columns})")
+        connection.execute("comment on table quality.validation_result is 'Results of the quality gates, one row a build and check'")
+        for name, (_, comment) in RESULT_COLUMNS.items():
+            connection.execute(f"comment on column quality.validation_result.{name} is '{comment}'")
+        connection.execute("delete from quality.validation_result where build_id = ? and stage = ?", [build_id, stage])
+        connection.execute("insert into quality.validation_result by name select * from checked")
+        connection.execute("commit")
+
+
+def _write_junit(path: Path, stage: Stage, results: Sequence[CheckResult]) -> None:
+    """One test suite a suite, one test case a check; a failed warning is a skipped case, as JUnit has no third outcome."""
+    root = ElementTree.Element("testsuites", name=f"{stage} gate")
+    for suite in dict.fromkeys(result.suite for result in results):
+        of_suite = [result for result in results if result.suite == suite]
+        critical = sum(not r.success and r.severity == "critical" for r in of_suite)
+        set_aside = sum(r.is_skipped or (not r.success and r.severity == "warning") for r in of_suite)
+        counts = {"tests": str(len(of_suite)), "failures": str(critical), "skipped": str(set_aside)}
+        element = ElementTree.SubElement(root, "testsuite", name=suite, **counts)
+        for result in of_suite:
+            case = ElementTree.SubElement(element, "testcase", classname=suite, name=result.expectation)
+            if not result.success and result.severity == "critical":
+                ElementTree.SubElement(case, "failure", message=_xml(result.observed_value)).text = _xml(str(result))
+            elif not result.success or result.is_skipped:
+                ElementTree.SubElement(case, "skipped", message=_xml(str(result) if not result.success else result.observed_value))
+    ElementTree.indent(root)
+    _replace(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
+
+
+def _xml(text: str) -> str:
+    """`text` without the control characters XML does not allow."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+
+
+def _write_failures(path: Path, build: BuildUnderCheck, stage: Stage, results: Sequence[CheckResult], checked_at: datetime) -> None:
+    """The build's file of failures; this stage's part replaces its earlier one."""
+    # the file may hold other stages, and failures of stages that are not gates
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    record["build_id"] = build.build_id
+    failed = [result for result in results if not result.success]
+    record.setdefault("stages", {})[stage] = {
+        "success": not any(result.severity == "critical" for result in failed),
+        "critical_failed": sum(result.severity == "critical" for result in failed),
+        "warnings": sum(result.severity == "warning" for result in failed),
+        "checked_at": checked_at.isoformat(timespec="seconds") + "Z",
+        "failures": [
+            {
+                "suite": result.suite,
+                "table": result.table_name,
+                "expectation": result.expectation,
+                "severity": result.severity,
+                "observed_value": result.observed_value,
+                "unexpected_count": result.unexpected_count,
+                "unexpected_sample": json.loads(_json(result.sample)),
+                "description": result.description,
+            }
+            for result in failed
+        ],
+    }
+    _replace(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,199 @@
+"""Suites of the marts gate: one for each mart, derived from the dbt project, and reconciliation written by hand.
+
+The gate runs on the file that is about to be published. Relationships, column types and the keys its YAML tests stay with
+dbt; here stands what a reader of the published build relies on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expectations.check import (
+    BuildUnderCheck,
+    Check,
+    Suite,
+    day,
+    has_rows,
+    identifier,
+    identifiers,
+    key_present,
+    key_unique,
+    literal,
+    query,
+)
+from expectations.project import PROJECT, Model, feeds_behind, read_models
+
+if TYPE_CHECKING:
+    from ingest.feed import Feed
+
+# Days the newest row of a mart may be old by the rhythm in its name, before publication lags are added.
+RHYTHM_DAYS: Mapping[str, int] = {"daily": 5, "weekly": 8, "monthly": 31, "quarterly": 92, "yearly": 366}
+
+# Difference allowed between an index and the sum of its contributions: rounding of floating-point sums.
+ROUNDING = 1e-6
+
+
+def suites(build: BuildUnderCheck, feeds: Mapping[str, Feed], project: Path = PROJECT) -> list[Suite]:
+    """The suites of the marts gate: `marts.<model>`."""
+    models = read_models(project)
+    return [model_suite(build, model, models, feeds) for model in models.values() if model.layer == "marts"]
+
+
+def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model], feeds: Mapping[str, Feed]) -> Suite:
+    """The suite of one mart; when none of the feeds behind it has been loaded it may be empty and is not judged."""
+    name = f"marts.{model.name}"
+    behind = feeds_behind(model, models)
+    present = sorted(feed for feed in behind if build.feeds.get(feed) == "landed")
+    if behind and not present:
+        return Suite(name, model.schema, model.name, skipped=f"absent: no file has been loaded for {', '.join(sorted(behind))}")
+    if (model.schema, model.name) not in build.columns:
+        return Suite(name, model.schema, model.name, skipped="the mart has not been built", skipped_severity="critical")
+    columns = build.columns[model.schema, model.name]
+    checks = [
+        has_rows("The mart has rows, as at least one feed behind it has."),
+        *([] if model.grain_tested_by_dbt else [key_unique(model.grain), key_present(model.grain)]),
+        *bounds_kept(model, columns),
+        *_newest_row(build, model, columns, [feeds[feed] for feed in present if feed in feeds]),
+        *_trading_days_complete(model, columns),
+        *RECONCILIATIONS.get(model.name, _no_reconciliation)(columns),
+    ]
+    return Suite(name, model.schema, model.name, tuple(checks))
+
+
+def bounds_kept(model: Model, columns: Iterable[str]) -> list[Check]:
+    """Every value lies within the bounds its column declares; infinite and not-a-number are outside."""
+    present = set(columns)
+    outside, ranges = [], []
+    for column, bounds in model.bounds.items():
+        if column not in present:
+            continue
+        name = identifier(column)
+        conditions = [f"not isfinite(cast({name} as double))"]
+        if bounds.minimum is not None:
+            conditions.append(f"{name} < {bounds.minimum}")
+        if bounds.maximum is not None:
+            conditions.append(f"{name} > {bounds.maximum}")
+        outside.append(f"case when {' or '.join(conditions)} then {literal(column + ' = ')} || cast({name} as varchar) end")
+        least = "" if bounds.minimum is None else f" from {bounds.minimum:g}"
+        greatest = "" if bounds.maximum is None else f" to {bounds.maximum:g}"
+        ranges.append(f"{column}{least}{greatest}")
+    if not outside:
+        return []
+    text = query(
+        f"""
+        with judged as (
+            select
+                {identifiers(model.grain)},
+                concat_ws(
+                    ', ',
+                    <outside>
+                ) as out_of_bounds
+            from {{batch}}
+        )
+        select *
+        from judged
+        where out_of_bounds <> ''
+        """
+    ).replace("<outside>", (",\n" + " " * 12).join(outside))
+    return [Check("bounds_kept", f"Values are within their declared bounds: {', '.join(ranges)}.", "critical", text)]
+
+
+def _rhythm(model: Model) -> str | None:
+    suffix = model.name.rpartition("_")[2]
+    return suffix if suffix in RHYTHM_DAYS else None
+
+
+def _newest_row(build: BuildUnderCheck, model: Model, columns: Iterable[str], present: list[Feed]) -> Iterable[Check]:
+    rhythm = _rhythm(model)
+    if rhythm is None or "observation_date" not in columns:
+        return
+    days = RHYTHM_DAYS[rhythm]
+    if rhythm != "daily":
+        # a daily mart has a row for every day; the others wait for the slowest of their feeds
+        days += max((round(1.5 * feed.lag.days) + 3 + feed.cadence.days for feed in present), default=0)
+    earliest = day((build.as_of - timedelta(days=days)).date())
+    yield Check(
+        "newest_row_recent",
+        f"The newest row is at most {days} days older than the build's as-of.",
+        "warning" if build.is_replay else "critical",
+        query(
+            f"""
+            select max(observation_date) as newest_row, {earliest} as expected_from
+            from {{batch}}
+            having max(observation_date) < {earliest}
+            """
+        ),
+    )
+    if rhythm == "daily":
+        # observation_date of a daily mart is the day it speaks of, which cannot lie ahead
+        yield Check(
+            "no_row_ahead",
+            f"No row is dated after the build's as-of, {build.as_of:%Y-%m-%d}.",
+            "critical",
+            f"select {identifiers(model.grain)}\nfrom {{batch}}\nwhere observation_date > {day(build.as_of.date())}",
+        )
+
+
+def _trading_days_complete(model: Model, columns: Iterable[str]) -> Iterable[Check]:
+    if _rhythm(model) != "daily" or "observation_date" not in columns:
+        return
+    yield Check(
+        "trading_days_complete",
+        "Every trading day between the first row and the last has a row.",
+        "critical",
+        query(
+            """
+            with mart_day as (
+                select distinct observation_date
+                from {batch}
+            ),
+            covered as (
+                select min(observation_date) as first_day, max(observation_date) as last_day
+                from mart_day
+            )
+            select trading_day.trading_day as missing_day
+            from trading_day
+            inner join covered on trading_day.trading_day between covered.first_day and covered.last_day
+            where not exists (select 1 from mart_day where mart_day.observation_date = trading_day.trading_day)
+            order by missing_day desc
+            """
+        ),
+    )
+
+
+# -- written by hand ---------------------------------------------------------------------------------------------------
+
+
+def _no_reconciliation(columns: Iterable[str]) -> list[Check]:
+    return []
+
+
+def _retreat_index(columns: Iterable[str]) -> list[Check]:
+    parts = sorted(column for column in columns if column.startswith("contribution_") or column.endswith("_contribution"))
+    added = " + ".join(f"coalesce({identifier(part)}, 0)" for part in parts)
+    checks = [
+        Check(
+            "index_between_0_and_100",
+            "The index lies between 0 and 100.",
+            "critical",
+            "select observation_date, retreat_index\nfrom {batch}\n"
+            "where retreat_index < 0 or retreat_index > 100 or isnan(retreat_index)\norder by observation_date desc",
+        )
+    ]
+    if parts:
+        checks.append(
+            Check(
+                "contributions_add_up",
+                "The blocks' contributions add up to the index less 50.",
+                "critical",
+                f"select observation_date, retreat_index, {added} as added_up\nfrom {{batch}}\n"
+                f"where retreat_index is not null and abs({added} - (retreat_index - 50)) > {ROUNDING}\norder by observation_date desc",
+            )
+        )
+    return checks
+
+
+RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {"fct_retreat_index_daily": _retreat_index}

@@ -1,0 +1,129 @@
+"""What the gates read from the dbt project: each model's grain, bounds and inputs, from its YAML and SQL.
+
+Read from the files rather than from dbt's manifest, so that a gate needs neither dbt nor a compiled project.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+
+_REF = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*\)""")
+_SOURCE = re.compile(r"""\bsource\(\s*['"](?!meta['"])\w+['"]\s*,\s*['"](\w+)['"]\s*\)""")
+# the project's own generic test: the columns of the grain are unique together and never null
+_GRAIN_TEST = "unique_grain"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Least and greatest value a column may take, in the column's unit; None where it has none."""
+
+    minimum: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """One dbt model as its YAML and SQL declare it.
+
+    Parameters
+    ----------
+    layer
+        First folder under `models`: staging, intermediate or marts.
+    schema
+        Folder under `marts` for a mart, otherwise the layer.
+    grain
+        Columns that identify a row (`config.meta.grain`).
+    grain_tested_by_dbt
+        Whether dbt already tests that the grain is unique and never null, so that the gate need not.
+    bounds
+        Columns with a `config.meta.minimum` or `maximum`.
+    source_condition
+        Which raw rows a staging model keeps (`config.meta.source_condition`, SQL on raw columns); None when it keeps all.
+    refs, feeds
+        Models and raw tables the SQL reads directly.
+    """
+
+    name: str
+    layer: str
+    schema: str
+    grain: tuple[str, ...]
+    grain_tested_by_dbt: bool
+    bounds: Mapping[str, Bounds]
+    source_condition: str | None
+    refs: frozenset[str]
+    feeds: frozenset[str]
+
+
+class ProjectError(Exception):
+    """The dbt project's files do not say what a gate needs; the message names the model and what to add."""
+
+
+def read_models(project: Path = PROJECT) -> dict[str, Model]:
+    """Every SQL or Python model of the project, by name.
+
+    Raises ProjectError when a model has no YAML entry or no grain.
+    """
+    folder = project / "models"
+    declared: dict[str, dict[str, Any]] = {}
+    for path in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        declared.update({entry["name"]: entry for entry in content.get("models") or []})
+    models = {}
+    for path in sorted([*folder.rglob("*.sql"), *folder.rglob("*.py")]):
+        if path.stem not in declared:
+            raise ProjectError(f"model {path.stem} ({path.relative_to(project)}) has no entry in a YAML file beside it")
+        models[path.stem] = _model(path, folder, declared[path.stem])
+    return models
+
+
+def feeds_behind(model: Model, models: Mapping[str, Model]) -> frozenset[str]:
+    """Raw tables a model rests on, directly or through other models."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = [model]
+    while waiting:
+        current = waiting.pop()
+        if current.name in seen:
+            continue
+        seen.add(current.name)
+        found |= current.feeds
+        waiting.extend(models[name] for name in current.refs if name in models)
+    return frozenset(found)
+
+
+def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (entry.get("config") or {}).get("meta") or entry.get("meta") or {}
+
+
+def _model(path: Path, folder: Path, entry: Mapping[str, Any]) -> Model:
+    parts = path.relative_to(folder).parts
+    meta = _meta(entry)
+    grain = meta.get("grain")
+    if not grain:
+        raise ProjectError(f"model {path.stem} has no config.meta.grain in its YAML: list the columns that identify a row")
+    columns = entry.get("columns") or []
+    bounds = {
+        column["name"]: Bounds(_meta(column).get("minimum"), _meta(column).get("maximum"))
+        for column in columns
+        if {"minimum", "maximum"} & set(_meta(column))
+    }
+    text = path.read_text(encoding="utf-8")
+    return Model(
+        name=path.stem,
+        layer=parts[0],
+        schema=parts[1] if parts[0] == "marts" and len(parts) > 2 else parts[0],
+        grain=tuple(grain),
+        grain_tested_by_dbt=any(_GRAIN_TEST in ((test,) if isinstance(test, str) else test) for test in entry.get("data_tests") or []),
+        bounds=bounds,
+        source_condition=meta.get("source_condition"),
+        refs=frozenset(_REF.findall(text)),
+        feeds=frozenset(_SOURCE.findall(text)),
+    )

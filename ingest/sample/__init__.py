@@ -1,0 +1,54 @@
+"""The sample world: a seeded, coherent market history in which the article's retreat happens, written as the providers' own files.
+
+`render(as_of)` gives the files as they stood on `as_of`: only what was published by then, in the values known then. `truth` says what is
+in the world, for tests to find again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+import numpy as np
+
+from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, ofr, prices, tic
+from ingest.sample.dates import END
+from ingest.sample.file import SampleFile, View
+from ingest.sample.world import SEED, STRENGTH, truth
+from ingest.sample.world import world as simulated
+
+__all__ = ["END", "SEED", "STRENGTH", "SampleFile", "render", "truth"]
+
+# each writer with the feeds it writes
+_WRITERS = {
+    cboe.files: {"cboe_put_call", "cboe_index_history"},
+    fred.files: {"fred_series"},
+    cftc.files: {"cftc_tff", "cftc_disaggregated"},
+    ofr.files: {"ofr_fsi"},
+    gold.files: {"gld_archive"},
+    tic.files: {"tic_major_foreign_holders"},
+    finra.files: {"finra_margin"},
+    gpr.files: {"gpr_daily", "gpr_monthly"},
+    prices.files: {"price_daily"},
+    funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
+}
+
+
+def render(
+    as_of: datetime, seed: int = SEED, first_year: int = 2004, *, feeds: Collection[str] | None = None, strength: float = STRENGTH
+) -> Iterator[SampleFile]:
+    """Every provider file as seen at `as_of` (UTC when it has no zone), observations from `first_year` on.
+
+    A file without revisions comes once, current at `as_of` or when its provider stopped changing it. A file with revisions or late
+    publications comes once more for each of them that happened by `as_of`, current at that moment. `feeds` limits the files to those of
+    these feeds. `strength` is the retreat's lasting
+    shift in standard deviations of each core signal, 0 for a world without retreat. Raises ValueError for a time outside the world.
+    """
+    moment = dates.as_moment(as_of)
+    if not np.datetime64(f"{first_year}-01-01") < moment <= dates.as_moment(END):
+        raise ValueError(f"the sample world runs from {first_year} to {END:%Y-%m-%d %H:%M:%S} UTC; as_of {as_of} is outside it")
+    view = View(moment, max(dates.FIRST_DAY, np.datetime64(f"{first_year}-01-01", "D")))
+    made = simulated(seed, strength)
+    for write, written in _WRITERS.items():
+        if feeds is None or written & set(feeds):
+            yield from (file for file in write(made, view) if feeds is None or file.feed in feeds)

@@ -1,0 +1,72 @@
+"""Fixtures shared by the tests: homes of their own, a refresh of the sample world, real provider files where there are any."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parent.parent
+EBBTIDE = Path(sys.executable).with_name("ebbtide")
+
+# Years of the sample world in tests: enough for every window of the index (3 years, a gap, and 2 years of scale) before the retreat.
+FIRST_YEAR = "2016"
+
+
+@pytest.fixture(autouse=True)
+def no_caller_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads or writes the caller's home, whatever the caller has set."""
+    for name in [name for name in os.environ if name.startswith("EBBTIDE_") and name != "EBBTIDE_REALDATA"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("EBBTIDE_HOME", str(tmp_path / "home"))
+
+
+def command(*arguments: str, home: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `ebbtide` as a user would, in a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
+    environment |= {"EBBTIDE_HOME": str(home), "EBBTIDE_SAMPLE_FIRST_YEAR": FIRST_YEAR} | {f"EBBTIDE_{name}": value for name, value in settings.items()}
+    return subprocess.run([str(EBBTIDE), *arguments], env=environment, capture_output=True, text=True, timeout=280, check=False)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A folder that is made once for all test processes: `shared(name, make)` returns it, made by the first that asks."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if worker_id != "master" else base
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder = root / name
+        with FileLock(root / f"{name}.lock"):
+            if not (folder / ".made").exists():
+                folder.mkdir(exist_ok=True)
+                make(folder)
+                (folder / ".made").touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def sample_home(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """A home refreshed from the sample world by `ebbtide refresh`; tests read it and leave it as it is."""
+
+    def make(folder: Path) -> None:
+        done = command("refresh", home=folder / "home")
+        (folder / "output.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return shared("sample", make) / "home"
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Iterator[Path]:
+    """The folder of real provider files; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("EBBTIDE_REALDATA", ROOT.parent / "shared" / "realdata"))
+    if not folder.is_dir():
+        pytest.skip(f"no real provider files in {folder}; set EBBTIDE_REALDATA to their folder")
+    yield folder

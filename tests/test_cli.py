@@ -1,0 +1,163 @@
+"""The command line as a new user meets it: good answers, and clear errors with exit code 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.conftest import EBBTIDE, command
+from warehouse.cli import main
+
+
+def run(*arguments: str, home: Path, **settings: str) -> tuple[int, str, str]:
+    """Run a command in this process; returns exit code, output and errors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EBBTIDE_HOME", str(home))
+        for name, value in settings.items():
+            patch.setenv(f"EBBTIDE_{name}", value)
+        result = CliRunner().invoke(main, list(arguments))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_query_answers(sample_home: Path) -> None:
+    code, output, errors = run("query", "select * from signals.fct_retreat_index_daily order by 1 desc limit 5", home=sample_home)
+    assert code == 0
+    lines = output.splitlines()
+    assert lines[0].split()[:2] == ["observation_date", "retreat_index"]
+    assert len(lines) == 7 and lines[2].startswith("2023-12-29")
+    assert "sample world" in errors
+
+
+def test_query_as_json_and_csv(sample_home: Path) -> None:
+    code, output, _ = run("query", "select feed, status from meta.feed_status order by 1", "--json", home=sample_home)
+    assert code == 0 and json.loads(output)[0] == {"feed": "cboe_index_history", "status": "fresh"}
+    code, output, _ = run("query", "select '=1+1' as formula, 2 as two", "--csv", home=sample_home)
+    assert (code, output) == (0, "formula,two\n'=1+1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("selec 1", "syntax error"),
+        ("select * from signals.no_such_table", "no_such_table"),
+        ("create table signals.x as select 1", "read-only"),
+        ("copy (select 1) to '/tmp/ebbtide-must-not-exist.csv'", "disabled"),
+        ("set enable_external_access = true", "lock"),
+    ],
+)
+def test_wrong_or_forbidden_sql_is_refused(sample_home: Path, sql: str, says: str) -> None:
+    code, _, errors = run("query", sql, home=sample_home)
+    assert code == 2
+    assert says in errors.lower()
+
+
+def test_feeds_lists_every_feed_with_freshness(sample_home: Path) -> None:
+    from ingest.feeds import FEEDS
+
+    code, output, _ = run("feeds", "--json", home=sample_home)
+    listed = {row["feed"]: row for row in json.loads(output)}
+    assert code == 0 and listed.keys() == FEEDS.keys()
+    for name, row in listed.items():
+        assert row["status"] == "fresh", f"{name}: {row}"
+        assert row["cadence"] and row["lag"] and row["last_observation"] and row["licence"] and row["key"]
+
+
+def test_feeds_of_a_provider_that_does_not_exist(tmp_path: Path) -> None:
+    code, _, errors = run("feeds", "--provider", "nobody", home=tmp_path)
+    assert code == 2 and "no provider 'nobody'" in errors and "cboe" in errors
+
+
+def test_feed_that_does_not_exist(sample_home: Path) -> None:
+    code, _, errors = run("quarantine", "list", "--feed", "nothing", home=sample_home)
+    assert code == 2 and "no feed 'nothing'" in errors and "cboe_put_call" in errors
+
+
+def test_doctor(sample_home: Path) -> None:
+    code, output, _ = run("doctor", home=sample_home)
+    assert code == 0
+    for word in ("home", "source", "EBBTIDE_FRED_API_KEY", "disk", "writer's lock", "published build", "last build", "feed cboe_put_call"):
+        assert word in output
+
+
+def test_builds_and_rollback_to_one_not_kept(sample_home: Path) -> None:
+    code, output, _ = run("builds", "--json", home=sample_home)
+    built = json.loads(output)
+    assert code == 0 and built[-1]["status"] == "published" and built[-1]["current"] == "*"
+    code, _, errors = run("rollback", "20000101T000000Z", home=sample_home)
+    assert code == 2 and built[-1]["build_id"] in errors
+
+
+def test_no_build_yet(tmp_path: Path) -> None:
+    for arguments in (("query", "select 1"), ("builds",), ("gate", "raw"), ("quarantine", "list")):
+        code, _, errors = run(*arguments, home=tmp_path / "nothing")
+        assert code == 2 and "make refresh" in errors, arguments
+
+
+def test_unknown_source(tmp_path: Path) -> None:
+    code, _, errors = run("refresh", home=tmp_path, SOURCE="nowhere")
+    assert code == 2 and "nowhere" in errors and "replay:FOLDER" in errors
+
+
+def test_missing_replay_folder(tmp_path: Path) -> None:
+    code, _, errors = run("refresh", home=tmp_path, SOURCE=f"replay:{tmp_path / 'absent'}")
+    assert code == 2 and str(tmp_path / "absent") in errors
+
+
+def test_home_of_another_source(sample_home: Path, tmp_path: Path) -> None:
+    code, _, errors = run("refresh", home=sample_home, SOURCE=f"replay:{tmp_path}")
+    assert code == 2 and "sample" in errors and "replay" in errors
+
+
+def test_second_refresh_at_the_same_time(tmp_path: Path) -> None:
+    """The lock is a kernel lock of another process; its text says who holds it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    holder = (
+        "import sys, time; from pathlib import Path; from warehouse.connection import held\n"
+        "with held(Path(sys.argv[1]) / 'refresh.lock', 'refresh'):\n    print('held', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", holder, str(home)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        code, _, errors = run("refresh", home=home)
+        assert code == 2 and f"process {other.pid}" in errors and "since" in errors
+    finally:
+        other.kill()
+        other.wait()
+    # a killed owner leaves nothing to clear
+    from warehouse.connection import held
+
+    with held(home / "refresh.lock", "refresh"):
+        pass
+
+
+def test_invalid_setting_names_the_variable(tmp_path: Path) -> None:
+    code, _, errors = run("doctor", home=tmp_path, AS_OF="yesterday")
+    assert code == 2 and "EBBTIDE_AS_OF" in errors
+
+
+def test_help_shows_examples() -> None:
+    for name in ("refresh", "query", "feeds"):
+        result = CliRunner().invoke(main, [name, "--help"])
+        assert result.exit_code == 0 and "Examples:" in result.output
+
+
+def test_light_commands_import_nothing_heavy() -> None:
+    """`ebbtide --help` answers at once: dbt, Airflow, Great Expectations and pandas stay out."""
+    code = "import sys; from warehouse.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass\nprint([m for m in ('dbt', 'airflow', 'great_expectations', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_installed_command_runs(sample_home: Path) -> None:
+    assert EBBTIDE.exists()
+    done = command("query", "select 1 as one", home=sample_home)
+    assert done.returncode == 0 and "one" in done.stdout

@@ -1,0 +1,619 @@
+"""The quality gates: clean data passes, each planted defect is caught by the check meant for it, and results are kept."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import duckdb
+import pytest
+
+from expectations.check import BuildUnderCheck, Suite
+from expectations.gate import GateError, GateResult, run_gate, stage_suites
+from expectations.project import PROJECT, ProjectError, read_models
+from ingest.feeds import FEEDS
+
+AS_OF = datetime(2023, 12, 29, 23, 59, 59)
+FIRST_DAY = date(2021, 1, 4)
+BUILD = "20231229-test"
+
+# -- a small warehouse ---------------------------------------------------------------------------------------------------
+
+# Rows of each raw table over three years, as SQL on `trading_day` (sessions), `tuesday` and `month_end`; lineage is added.
+RAW_ROWS = {
+    "cboe_put_call": """
+        select
+            trading_day as observation_date, product, 'volume' as measure,
+            cast(calls as bigint) as call_contracts, cast(puts as bigint) as put_contracts,
+            cast(calls as bigint) + cast(puts as bigint) as total_contracts,
+            round(cast(puts as bigint) / cast(calls as bigint), 2) as published_ratio
+        from (
+            select *, 1e6 * (1 + 0.1 * sin(epoch(trading_day) / 1e5)) as calls, 8e5 * (1 + 0.1 * cos(epoch(trading_day) / 1e5)) as puts
+            from trading_day cross join (values ('total'), ('equity')) as products(product)
+        )
+    """,
+    "cboe_index_history": """
+        select
+            index_name, trading_day as observation_date, level as open, level * 1.03 as high, level * 0.97 as low, level * 1.01 as close
+        from (
+            select *, base * (1 + 0.2 * sin(epoch(trading_day) / 1e6)) as level
+            from trading_day cross join (values ('VIX', 20), ('SKEW', 130)) as indices(index_name, base)
+        )
+    """,
+    "cftc_tff": """
+        select
+            * replace (cast(open_interest as bigint) as open_interest),
+            dealer_long + asset_manager_long + leveraged_funds_long + other_reportable_long
+                + dealer_spread + asset_manager_spread + leveraged_funds_spread + other_reportable_spread as total_reportable_long,
+            dealer_short + asset_manager_short + leveraged_funds_short + other_reportable_short
+                + dealer_spread + asset_manager_spread + leveraged_funds_spread + other_reportable_spread as total_reportable_short
+        from (
+            select
+                tuesday as observation_date, contract_code, 'FutOnly' as report_scope, contract_code as contract_name,
+                1000 + week as dealer_long, 2000 as dealer_short, 100 as dealer_spread,
+                3000 as asset_manager_long, 1000 + week as asset_manager_short, 200 as asset_manager_spread,
+                500 as leveraged_funds_long, 1500 as leveraged_funds_short, 50 as leveraged_funds_spread,
+                400 as other_reportable_long, 300 as other_reportable_short, 10 as other_reportable_spread,
+                90 as nonreportable_long, 190 as nonreportable_short, 5350 + week as open_interest
+            from tuesday cross join (values ('13874A'), ('13874+')) as contracts(contract_code)
+        )
+    """,
+    "tic_major_foreign_holders": """
+        select country, month_end as observation_date, '-' as series, holdings + month_number as holdings
+        from month_end cross join (values
+            ('Japan', 1000.0), ('China, Mainland', 800.0), ('All Other', 3700.0), ('Country A', 100.0), ('Country B', 100.0),
+            ('Country C', 100.0), ('Country D', 100.0), ('Country E', 100.0), ('Country F', 100.0), ('Country G', 100.0),
+            ('Country H', 100.0), ('Country I', 100.0), ('Country J', 100.0), ('Country K', 100.0), ('Country L', 100.0),
+            ('Country M', 100.0), ('Foreign Official', 4000.0),
+            ('Foreign Official Treasury Bills', 400.0)
+        ) as holders(country, holdings)
+        union all
+        select 'Grand Total', month_end, '-', 6800.0 + 16 * month_number from month_end
+        union all
+        select 'Foreign Official T-Bonds & Notes', month_end, '-', 3600.0 from month_end
+    """,
+    "ofr_fsi": """
+        select
+            trading_day as observation_date, 0.5 + wave as ofr_fsi, 0.1 + wave as credit, 0.1 as equity_valuation,
+            0.1 as safe_assets, 0.1 as funding, 0.1 as volatility, 0.3 as united_states, 0.1 as other_advanced_economies,
+            0.1 + wave as emerging_markets
+        from (select *, round(0.3 * sin(epoch(trading_day) / 1e6), 3) as wave from trading_day)
+    """,
+    "ssga_nav": """
+        select
+            'SPY' as ticker, trading_day as observation_date, value as net_asset_value, 9e8 as shares_outstanding,
+            value * 9e8 as total_net_assets
+        from (select *, 400 + 20 * sin(epoch(trading_day) / 1e6) as value from trading_day)
+    """,
+    "fred_series": """
+        select 'DGS10' as series_id, trading_day as observation_date, 4 + 0.3 * sin(epoch(trading_day) / 1e6) as value, null::date as vintage_date
+        from trading_day
+    """,
+    "finra_margin": """
+        select month_end as observation_date, 700000.0 + 1000 * month_number as debit_balances, 2e5 as free_credit_cash, 2e5 as free_credit_margin
+        from month_end where month_end < date '2023-12-01'
+    """,
+}
+
+PROJECT_FILES = {
+    "staging/cboe/stg_cboe__put_call.sql": "select * from {{ source('cboe', 'cboe_put_call') }}",
+    "staging/cboe/_models.yml": """
+        models:
+          - name: stg_cboe__put_call
+            config: {meta: {grain: [observation_date, product, measure, available_at]}}
+            columns:
+              - {name: put_contracts, config: {meta: {unit: contracts, minimum: 0}}}
+    """,
+    "intermediate/int_signal__put_call.sql": "select * from {{ ref('stg_cboe__put_call') }}",
+    "intermediate/_models.yml": """
+        models:
+          - name: int_signal__put_call
+            config: {meta: {grain: [observation_date]}}
+            data_tests: [unique_grain]
+            columns: []
+    """,
+    "marts/signals/fct_retreat_index_daily.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/signals/fct_etf_flow_weekly.sql": "select * from {{ source('vanguard', 'vanguard_nav') }}",
+    "marts/signals/_models.yml": """
+        models:
+          - name: fct_retreat_index_daily
+            config: {meta: {grain: [observation_date]}}
+            columns:
+              - {name: retreat_index, config: {meta: {unit: points, minimum: 0, maximum: 100}}}
+              - {name: breadth, config: {meta: {unit: fraction, minimum: 0, maximum: 1}}}
+          - name: fct_etf_flow_weekly
+            config: {meta: {grain: [observation_date, ticker]}}
+            columns: []
+    """,
+}
+
+
+def build_warehouse(path: Path, trading_days: list[date]) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create temp table trading_day as select unnest(cast(? as date[])) as trading_day", [trading_days])
+        connection.execute(
+            """
+            create temp table tuesday as
+            select cast(day as date) as tuesday, row_number() over (order by day) as week
+            from range(timestamp '2021-01-05', timestamp '2023-12-27', interval 7 day) as days(day);
+            create temp table month_end as
+            select last_day(day) as month_end, row_number() over (order by day) as month_number
+            from range(timestamp '2021-01-01', timestamp '2023-12-01', interval 1 month) as days(day);
+            create schema raw;
+            create schema meta;
+            create table meta.build_in_progress (build_id varchar, source varchar, as_of timestamp, started_at timestamp, code_version varchar);
+            create table meta.file (
+                file_id integer, feed varchar, format varchar, name varchar, path varchar, sha256 varchar, url varchar, source varchar,
+                edition_at timestamp, fetched_at timestamp, build_id varchar, rows_read bigint, rows_loaded bigint, rows_quarantined bigint,
+                rows_unchanged bigint, rows_skipped bigint, skipped map(varchar, bigint), first_observation date, last_observation date,
+                status varchar, message varchar
+            );
+            create table meta.quarantine (file_id integer, feed varchar, row_number bigint, line varchar, reason varchar, released_at timestamp)
+            """
+        )
+        connection.execute("insert into meta.build_in_progress values (?, 'sample', ?, ?, 'test')", [BUILD, AS_OF, AS_OF])
+        for file_id, (name, rows) in enumerate(RAW_ROWS.items(), start=1):
+            feed = FEEDS[name]
+            columns = ", ".join(f'"{column.name}" {column.type}' for column in feed.columns)
+            connection.execute(
+                f"create table raw.{name} ({columns}, _file_id integer, _row_number bigint, _available_at timestamp, _available_at_source varchar)"
+            )
+            connection.execute(
+                f"""
+                insert into raw.{name} by name
+                select
+                    *, {file_id} as _file_id, row_number() over () as _row_number,
+                    observation_date + interval '20 hour' + interval '{feed.lag.days} day' as _available_at, 'lag' as _available_at_source
+                from ({rows})
+                """
+            )
+            connection.execute(
+                f"""
+                insert into meta.file by name
+                select
+                    {file_id} as file_id, '{name}' as feed, '{name}.csv' as name, timestamp '{AS_OF}' as edition_at,
+                    timestamp '{AS_OF}' as fetched_at, '{BUILD}' as build_id, count(*) as rows_read, count(*) as rows_loaded,
+                    0 as rows_quarantined, 0 as rows_unchanged, 'loaded' as status
+                from raw.{name}
+                """
+            )
+        connection.execute(
+            f"""
+            create schema staging;
+            create schema intermediate;
+            create view staging.stg_cboe__put_call as
+            select
+                * exclude (_file_id, _row_number, _available_at, _available_at_source),
+                _available_at as available_at, _available_at_source as available_at_source, _file_id as file_id, _row_number as row_number
+            from raw.cboe_put_call where _available_at <= timestamp '{AS_OF}';
+            create table intermediate.int_signal__put_call as
+            select observation_date, available_at, published_ratio as value from staging.stg_cboe__put_call where product = 'equity'
+            """
+        )
+
+
+def build_mart(path: Path, trading_days: list[date]) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create temp table trading_day as select unnest(cast(? as date[])) as trading_day", [trading_days])
+        connection.execute(
+            """
+            create schema signals;
+            create table signals.fct_retreat_index_daily as
+            select
+                trading_day as observation_date, 50 + hedging + flows as retreat_index, 0.5::double as breadth,
+                hedging as hedging_contribution, flows as flows_contribution
+            from (select *, 10 * sin(epoch(trading_day) / 1e6) as hedging, 5 * cos(epoch(trading_day) / 1e6) as flows from trading_day)
+            """
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """A warehouse of one's own to plant a defect in, with the small dbt project."""
+
+    warehouse: Path
+    mart: Path
+    quality: Path
+    project: Path
+
+    def plant(self, sql: str, *, in_mart: bool = False) -> None:
+        with duckdb.connect(str(self.mart if in_mart else self.warehouse)) as connection:
+            connection.execute(sql)
+
+    def gate(self, stage: str, *feeds: str) -> GateResult:
+        """Run a gate; `feeds` limits the raw gate to these."""
+        return run_gate(
+            stage,  # type: ignore[arg-type]
+            warehouse=self.warehouse,
+            mart=self.mart if stage == "marts" else None,
+            quality_dir=self.quality,
+            feeds={name: FEEDS[name] for name in feeds or FEEDS},
+            project=self.project,
+        )
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a clean warehouse, mart and dbt project; tests copy it."""
+    import exchange_calendars
+
+    folder = tmp_path_factory.mktemp("clean")
+    sessions = exchange_calendars.get_calendar("XNYS", start="2021-01-01", end="2023-12-31").sessions
+    days = [session.date() for session in sessions if FIRST_DAY <= session.date() <= AS_OF.date()]
+    build_warehouse(folder / "warehouse.duckdb", days)
+    build_mart(folder / "next.duckdb", days)
+    for name, text in PROJECT_FILES.items():
+        path = folder / "project" / "models" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def place(clean: Path, tmp_path: Path) -> Place:
+    for name in ("warehouse.duckdb", "next.duckdb"):
+        shutil.copy(clean / name, tmp_path / name)
+    return Place(tmp_path / "warehouse.duckdb", tmp_path / "next.duckdb", tmp_path / "quality", clean / "project")
+
+
+# -- clean data ----------------------------------------------------------------------------------------------------------
+
+
+def test_clean_data_passes_the_raw_gate(place: Place) -> None:
+    result = place.gate("raw")
+    assert result.success, result.message
+    assert [str(failure) for failure in result.failures] == []
+    absent = {check.suite for check in result.results if check.is_skipped}
+    assert absent == {f"raw.{name}" for name in FEEDS if name not in RAW_ROWS}
+
+
+@pytest.mark.parametrize("stage", ["staging", "marts"])
+def test_clean_data_passes(place: Place, stage: str) -> None:
+    result = place.gate(stage)
+    assert result.success and result.warnings == 0, result.message
+
+
+# -- planted defects -------------------------------------------------------------------------------------------------------
+
+# the newest observation the build may know
+NEWEST = f"(select max(observation_date) from raw.{{table}} where _available_at <= timestamp '{AS_OF}')"
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A defect, and the checks that must report it: name -> severity. No other check may fail critically."""
+
+    name: str
+    table: str
+    sql: str
+    found_by: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.table}-{self.name.replace(' ', '-')}"
+
+
+RAW_DEFECTS = [
+    Defect("emptied table", "ofr_fsi", "delete from raw.ofr_fsi", {"has_rows": "critical"}),
+    Defect("duplicate key", "finra_margin", "insert into raw.finra_margin from raw.finra_margin limit 1", {"key_unique": "critical"}),
+    Defect("missing key", "tic_major_foreign_holders", "update raw.{table} set country = null where country = 'Japan' and observation_date = {newest}", {"key_present": "critical", "countries_add_up": "critical"}),
+    Defect("lost rows", "finra_margin", "delete from raw.{table} where observation_date = {newest}", {"rows_stored": "critical"}),
+    Defect("unbalanced file", "finra_margin", "update meta.file set rows_read = rows_read + 1 where feed = '{table}'", {"rows_accounted_for": "critical"}),
+    Defect("dropped day", "cboe_put_call", "delete from raw.{table} where observation_date = date '2022-06-15'", {"calendar_complete": "warning"}),
+    Defect("dropped week", "cftc_tff", "delete from raw.{table} where observation_date = date '2022-06-14'", {"calendar_complete": "warning"}),
+    Defect("dropped month", "finra_margin", "delete from raw.{table} where observation_date = date '2022-06-30'", {"calendar_complete": "warning"}),
+    Defect("outage of one series", "cboe_index_history", "delete from raw.{table} where index_name = 'SKEW' and month(observation_date) in (5, 6)", {"calendar_complete": "warning"}),
+    Defect("dates shifted by a day", "cboe_index_history", "update raw.{table} set observation_date = observation_date + 1", {"dated_on_weekdays": "critical", "no_stray_days": "warning"}),
+    Defect("one stray weekend", "cboe_index_history", "update raw.{table} set observation_date = date '2023-06-17' where observation_date = date '2023-06-16'", {"no_stray_days": "warning"}),
+    Defect("month end shifted", "finra_margin", "update raw.{table} set observation_date = observation_date + 1", {"dated_at_month_end": "critical"}),
+    Defect("Tuesday shifted", "cftc_tff", "update raw.{table} set observation_date = observation_date + 1", {"dated_on_tuesday": "warning"}),
+    Defect("date in the future", "fred_series", "update raw.{table} set observation_date = observation_date + 3650, _available_at = _available_at + interval '3650 day' where observation_date = {newest}", {"known_after_observed": "critical"}),
+    Defect("known before observed", "ofr_fsi", "update raw.{table} set _available_at = _available_at - interval '10 day' where observation_date = {newest}", {"known_after_observed": "critical"}),
+    Defect("late feed", "ofr_fsi", "delete from raw.{table} where observation_date > date '2023-12-15'", {"fresh": "warning"}),
+    Defect("stale feed", "ofr_fsi", "delete from raw.{table} where observation_date > date '2023-11-15'", {"fresh": "warning", "not_stale": "critical"}),
+    Defect("late series", "fred_series", "update raw.{table} set series_id = 'DGS2' where observation_date <= date '2023-11-15'", {"series_fresh": "warning"}),
+    Defect("null burst", "fred_series", "update raw.{table} set value = null where observation_date > date '2023-12-20'", {"values_present": "warning"}),
+    Defect("scaled unit", "finra_margin", "update raw.{table} set debit_balances = debit_balances * 1000 where observation_date = {newest}", {"unit_unchanged": "warning"}),
+    Defect("percent as fraction", "fred_series", "update raw.{table} set value = value / 100 where observation_date = {newest}", {"unit_unchanged": "warning"}),
+    Defect("sign flip", "fred_series", "update raw.{table} set value = -value where observation_date > date '2023-12-20'", {"unit_unchanged": "warning"}),
+    Defect("drifted level", "fred_series", "update raw.{table} set value = value + 6 where observation_date > date '2022-12-31'", {"level_unchanged": "warning"}),
+    Defect("wrong total", "cboe_put_call", "update raw.{table} set total_contracts = total_contracts + 1 where observation_date = {newest}", {"puts_and_calls_add_up": "critical", "puts_and_calls_add_up_throughout": "warning"}),
+    Defect("wrong total long ago", "cboe_put_call", "update raw.{table} set total_contracts = total_contracts + 1 where observation_date = date '2021-06-15'", {"puts_and_calls_add_up_throughout": "warning"}),
+    Defect("totals misread in an old file", "cboe_put_call", "update raw.{table} set total_contracts = total_contracts + 1 where observation_date < date '2021-03-15'", {"puts_and_calls_add_up": "critical"}),
+    Defect("swapped calls and puts", "cboe_put_call", "update raw.{table} set call_contracts = put_contracts, put_contracts = call_contracts where observation_date = date '2023-12-20'", {"ratio_is_puts_by_calls": "critical"}),
+    Defect("swapped low and high", "cboe_index_history", "update raw.{table} set low = high, high = low where observation_date = {newest}", {"close_in_range": "critical"}),
+    Defect("swapped long and short", "cftc_tff", "update raw.{table} set dealer_long = dealer_short, dealer_short = dealer_long where observation_date = {newest}", {"long_positions_add_up": "critical", "short_positions_add_up": "critical"}),
+    Defect("sign flip of a part", "ofr_fsi", "update raw.{table} set safe_assets = -safe_assets where observation_date = {newest}", {"categories_add_up": "critical"}),
+    Defect("shares in thousands", "ssga_nav", "update raw.{table} set shares_outstanding = shares_outstanding / 1000 where observation_date = {newest}", {"assets_are_shares_at_value": "critical", "unit_unchanged": "warning"}),
+    Defect("country counted twice", "tic_major_foreign_holders", "update raw.{table} set holdings = holdings * 2 where country = 'Japan' and observation_date = {newest}", {"countries_add_up": "critical"}),
+    Defect("official holdings wrong", "tic_major_foreign_holders", "update raw.{table} set holdings = holdings + 9 where country = 'Foreign Official Treasury Bills' and observation_date = {newest}", {"official_holdings_add_up": "critical"}),
+]  # fmt: skip  # noqa: E501
+
+
+@pytest.mark.parametrize("defect", RAW_DEFECTS, ids=str)
+def test_raw_gate_catches(place: Place, defect: Defect) -> None:
+    newest = NEWEST.format(table=defect.table)
+    place.plant(defect.sql.format(table=defect.table, newest=newest))
+    if "rows_stored" not in defect.found_by and "rows_accounted_for" not in defect.found_by:
+        # the defect is the provider's: what the file holds was loaded
+        count = f"(select count(*) from raw.{defect.table})"
+        place.plant(f"update meta.file set rows_read = {count}, rows_loaded = {count} where feed = '{defect.table}'")
+    result = place.gate("raw", defect.table)
+    failed = {failure.expectation: failure.severity for failure in result.failures}
+    assert defect.found_by.items() <= failed.items(), result.message
+    unexpected = {name for name, severity in failed.items() if severity == "critical"} - set(defect.found_by)
+    assert not unexpected, result.message
+    assert result.success == ("critical" not in defect.found_by.values())
+
+
+def test_corrected_version_no_longer_counts(place: Place) -> None:
+    place.plant(
+        """
+        create temp table correction as from raw.cboe_put_call where product = 'total' order by observation_date limit 1;
+        update raw.cboe_put_call set total_contracts = 1 where observation_date = (select observation_date from correction) and product = 'total';
+        insert into raw.cboe_put_call select * replace (_available_at + interval '1 day' as _available_at) from correction;
+        update meta.file set rows_read = rows_read + 1, rows_loaded = rows_loaded + 1 where feed = 'cboe_put_call'
+        """
+    )
+    result = place.gate("raw", "cboe_put_call")
+    assert result.success, result.message
+
+
+def test_consolidated_contracts_may_differ_by_rounding(place: Place) -> None:
+    place.plant("update raw.cftc_tff set open_interest = open_interest + 3 where contract_code = '13874+'")
+    assert place.gate("raw", "cftc_tff").success
+    place.plant("update raw.cftc_tff set open_interest = open_interest + 1 where contract_code = '13874A'")
+    assert not place.gate("raw", "cftc_tff").success
+
+
+def test_stale_feed_is_a_warning_in_replay(place: Place) -> None:
+    place.plant("update meta.build_in_progress set source = 'replay:../files', as_of = timestamp '2026-01-01'")
+    result = place.gate("raw", "ofr_fsi")
+    assert result.success, result.message
+    assert [failure.expectation for failure in result.failures] == ["fresh"]
+
+
+def test_rows_known_after_the_as_of_do_not_count(place: Place) -> None:
+    """A build as of an earlier day judges that day's world, although raw holds more."""
+    place.plant("update meta.build_in_progress set as_of = timestamp '2023-06-30 23:59:59'")
+    place.plant("update raw.ofr_fsi set credit = credit + 1 where observation_date > date '2023-07-10'")
+    result = place.gate("raw", "ofr_fsi")
+    assert result.success and result.warnings == 0, result.message
+
+
+def test_quarantined_rows_and_files_are_named(place: Place) -> None:
+    place.plant(
+        """
+        insert into meta.quarantine select 1, 'cboe_put_call', range, 'line', 'volume is negative', null from range(40);
+        update meta.file set rows_read = rows_read + 40, rows_quarantined = 40 where file_id = 1;
+        insert into meta.file (file_id, feed, name, status, message, rows_read, rows_loaded, fetched_at)
+        values (99, 'gpr_daily', 'gpr.xls', 'quarantined', 'HTML page instead of a workbook', 0, 0, timestamp '2023-12-29'),
+            (98, 'ofr_fsi', 'ofr_fsi.csv', 'loaded', null, 3, 0, timestamp '2023-12-30');
+        update meta.file set rows_unchanged = 3 where file_id = 98
+        """
+    )
+    result = place.gate("raw", "cboe_put_call", "gpr_daily")
+    assert result.success, result.message
+    assert {failure.expectation for failure in result.failures} == {"quarantine_small", "files_readable", "suite_run", "files_not_shrunken"}
+    assert "HTML page instead of a workbook" in result.message
+
+
+def test_missing_table_of_a_landed_feed_fails(place: Place) -> None:
+    place.plant("insert into meta.file (file_id, feed, status, rows_read, rows_loaded) values (99, 'gpr_daily', 'loaded', 0, 0)")
+    result = place.gate("raw", "gpr_daily")
+    assert [(f.suite, f.severity) for f in result.failures] == [("raw.gpr_daily", "critical")]
+
+
+def test_check_that_cannot_run_fails_the_gate(place: Place) -> None:
+    place.plant("alter table raw.ofr_fsi drop column credit")
+    result = place.gate("raw", "ofr_fsi")
+    assert not result.success
+    assert "could not run" in result.message and "credit" in result.message
+
+
+STAGING_DEFECTS = {
+    "row known after the as-of": (
+        "create or replace view staging.stg_cboe__put_call as select * replace (timestamp '2024-01-05' as available_at) from ({view})",
+        "known_by_as_of",
+    ),
+    "rows lost on the way": ("create or replace view staging.stg_cboe__put_call as select * from ({view}) where product = 'total'", "rows_as_in_raw"),
+    "rows doubled by a join": (
+        "create or replace view staging.stg_cboe__put_call as select * from ({view}) cross join (values (1), (2)) as twice(n)",
+        "key_unique",
+    ),
+    "null key": ("create or replace view staging.stg_cboe__put_call as select * replace (null::varchar as measure) from ({view})", "key_present"),
+    "unknown file": ("create or replace view staging.stg_cboe__put_call as select * replace (777 as file_id) from ({view})", "file_known"),
+    "sign flip": (
+        "create or replace view staging.stg_cboe__put_call as select * replace (-put_contracts as put_contracts) from ({view})",
+        "bounds_kept",
+    ),
+    "empty model": ("create or replace view staging.stg_cboe__put_call as select * from ({view}) where false", "has_rows"),
+    "model not built": ("drop view staging.stg_cboe__put_call", "suite_run"),
+}
+
+
+@pytest.mark.parametrize(("sql", "check"), STAGING_DEFECTS.values(), ids=STAGING_DEFECTS)
+def test_staging_gate_catches(place: Place, sql: str, check: str) -> None:
+    view = place.rows("select sql from duckdb_views() where view_name = 'stg_cboe__put_call'")[0][0]
+    body = re.sub(r"^create view .*? as ", "", str(view).rstrip().rstrip(";"), flags=re.IGNORECASE | re.DOTALL)
+    place.plant(sql.format(view=body))
+    result = place.gate("staging")
+    assert not result.success
+    assert check in {failure.expectation for failure in result.failures if failure.severity == "critical"}, result.message
+
+
+def test_empty_intermediate_model_is_a_warning(place: Place) -> None:
+    place.plant("delete from intermediate.int_signal__put_call")
+    result = place.gate("staging")
+    assert result.success
+    assert [(f.suite, f.severity) for f in result.failures] == [("intermediate.int_signal__put_call", "warning")]
+
+
+MART_DEFECTS = {
+    "empty mart": ("delete from signals.fct_retreat_index_daily", "has_rows"),
+    "dropped day": ("delete from signals.fct_retreat_index_daily where observation_date = date '2023-06-15'", "trading_days_complete"),
+    "duplicate key": ("insert into signals.fct_retreat_index_daily from signals.fct_retreat_index_daily limit 1", "key_unique"),
+    "null key": ("update signals.fct_retreat_index_daily set observation_date = null where observation_date = date '2023-06-15'", "key_present"),
+    "percent instead of fraction": ("update signals.fct_retreat_index_daily set breadth = 50", "bounds_kept"),
+    "not a number": ("update signals.fct_retreat_index_daily set breadth = 'nan' where observation_date = date '2023-06-15'", "bounds_kept"),
+    "contribution left out": ("update signals.fct_retreat_index_daily set flows_contribution = 0", "contributions_add_up"),
+    "index out of range": ("update signals.fct_retreat_index_daily set retreat_index = 101", "index_between_0_and_100"),
+    "stale mart": ("delete from signals.fct_retreat_index_daily where observation_date > date '2023-11-30'", "newest_row_recent"),
+    "row ahead of the as-of": ("insert into signals.fct_retreat_index_daily (observation_date) values (date '2024-01-02')", "no_row_ahead"),
+    "mart not built": ("drop table signals.fct_retreat_index_daily", "suite_run"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "check"), MART_DEFECTS.values(), ids=MART_DEFECTS)
+def test_marts_gate_catches(place: Place, sql: str, check: str) -> None:
+    place.plant(sql, in_mart=True)
+    result = place.gate("marts")
+    assert not result.success
+    assert check in {failure.expectation for failure in result.failures if failure.severity == "critical"}, result.message
+
+
+def test_mart_without_a_present_input_may_be_empty(place: Place) -> None:
+    result = place.gate("marts")
+    skipped = {check.suite: check for check in result.results if check.is_skipped}
+    assert skipped["marts.fct_etf_flow_weekly"].success
+    assert "vanguard_nav" in skipped["marts.fct_etf_flow_weekly"].observed_value
+
+
+# -- what a gate leaves behind ---------------------------------------------------------------------------------------------
+
+
+def test_results_are_rows_once_a_build_and_stage(place: Place) -> None:
+    place.plant("update raw.ofr_fsi set credit = 9 where observation_date = date '2023-12-20'")
+    first = place.gate("raw", "ofr_fsi")
+    again = place.gate("raw", "ofr_fsi")
+    place.gate("staging")
+    counts = place.rows("select stage, count(*) from quality.validation_result group by stage order by stage")
+    assert counts[0] == ("raw", len(again.results)) and len(first.results) == len(again.results)
+    assert counts[1][0] == "staging"
+    row = place.rows(
+        """
+        select build_id, suite, table_name, severity, success, observed_value, unexpected_count, unexpected_sample
+        from quality.validation_result where expectation = 'categories_add_up'
+        """
+    )[0]
+    assert row[:7] == (BUILD, "raw.ofr_fsi", "raw.ofr_fsi", "critical", False, "1 unexpected rows", 1)
+    assert json.loads(str(row[7]))[0]["observation_date"] == "2023-12-20"
+    comments = place.rows("select count(*) from duckdb_columns() where table_name = 'validation_result' and comment is null")
+    assert comments == [(0,)]
+
+
+def test_failure_says_suite_check_table_value_and_sample(place: Place) -> None:
+    place.plant("update raw.ofr_fsi set credit = 9 where observation_date = date '2023-12-20'")
+    message = place.gate("raw", "ofr_fsi").message
+    assert "FAILED" in message.splitlines()[0]
+    for part in ("critical", "raw.ofr_fsi", "categories_add_up", "1 unexpected rows", "2023-12-20"):
+        assert part in message
+
+
+def test_the_file_is_free_for_writing_right_after(place: Place) -> None:
+    for stage in ("raw", "staging", "marts"):
+        place.gate(stage)
+        for path in (place.warehouse, place.mart):
+            with duckdb.connect(str(path)) as connection:
+                connection.execute("create or replace table main.written (n integer)")
+        # another process too: no lock is left on the file
+        script = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create or replace table main.written (n integer)')"
+        subprocess.run([sys.executable, "-c", script, str(place.warehouse)], check=True, timeout=60)
+
+
+def test_junit_and_json_of_failures(place: Place) -> None:
+    place.plant("update raw.ofr_fsi set credit = 9 where observation_date = date '2023-12-20'")
+    place.plant("update raw.ofr_fsi set ofr_fsi = null where observation_date > date '2023-12-20'")
+    place.gate("raw", "ofr_fsi", "gpr_daily")
+    place.gate("staging")
+    root = ElementTree.parse(place.quality / f"{BUILD}.raw.xml").getroot()
+    suites = {suite.get("name"): suite for suite in root}
+    assert suites["raw.ofr_fsi"].get("failures") == "1"
+    assert suites["raw.gpr_daily"].get("skipped") == "1"
+    assert [case.get("name") for case in suites["raw.ofr_fsi"] if case.find("failure") is not None] == ["categories_add_up"]
+    record = json.loads((place.quality / f"{BUILD}.json").read_text())
+    assert set(record["stages"]) == {"raw", "staging"}
+    assert record["stages"]["raw"]["success"] is False and record["stages"]["staging"]["success"] is True
+    assert {failure["expectation"] for failure in record["stages"]["raw"]["failures"]} == {"categories_add_up", "categories_add_up_throughout", "values_present"}
+
+
+def test_data_docs_need_no_network(place: Place) -> None:
+    place.plant("update raw.ofr_fsi set credit = 9 where observation_date = date '2023-12-20'")
+    result = place.gate("raw", "ofr_fsi", "gpr_daily")
+    place.gate("staging")
+    index = result.data_docs.read_text(encoding="utf-8")
+    assert "sample world" in index and BUILD in index
+    for suite in ("raw.ofr_fsi", "raw.file", "raw.gpr_daily", "staging.stg_cboe__put_call"):
+        assert suite in index
+    pages = sorted(result.data_docs.parent.rglob("*.html"))
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert not re.findall(r"https?://|//[a-z0-9.-]+\.[a-z]{2,}/", text), page
+        for target in re.findall(r'href="([^"#]+)"', text):
+            assert (page.parent / target).exists(), f"{page} links to {target}"
+    failing = (result.data_docs.parent / "raw" / "raw.ofr_fsi.html").read_text(encoding="utf-8")
+    assert "2023-12-20" in failing and "add up to the index" in failing
+
+
+def test_text_from_files_is_escaped_in_data_docs(place: Place) -> None:
+    place.plant("update meta.file set name = '<script>alert(1)</script>', rows_read = 0 where feed = 'ofr_fsi'")
+    result = place.gate("raw", "ofr_fsi")
+    assert all("<script" not in page.read_text(encoding="utf-8") for page in result.data_docs.parent.rglob("*.html"))
+
+
+# -- coverage and use --------------------------------------------------------------------------------------------------------
+
+
+def every_suite() -> list[Suite]:
+    """The suites of the project itself, for a build in which every feed has landed and every table exists."""
+    models = read_models()
+    tables = {("raw", name): ("_file_id",) for name in FEEDS} | {(model.schema, model.name): model.grain for model in models.values()}
+    tables[("meta", "file")] = ("file_id",)
+    build = BuildUnderCheck("build", "live", AS_OF, {name: "landed" for name in FEEDS}, tables)
+    return [suite for stage in ("raw", "staging", "marts") for suite in stage_suites(stage, build, FEEDS)]  # type: ignore[arg-type]
+
+
+def test_every_feed_and_model_has_a_suite_that_runs() -> None:
+    tables = {(suite.schema, suite.table) for suite in every_suite() if suite.skipped is None and suite.checks}
+    missing = [f"raw.{name}" for name in FEEDS if ("raw", name) not in tables]
+    missing += [f"{model.schema}.{model.name}" for model in read_models(PROJECT).values() if (model.schema, model.name) not in tables]
+    assert not missing, f"no suite for {', '.join(missing)}"
+
+
+def test_model_without_yaml_or_grain_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "marts" / "signals"
+    folder.mkdir(parents=True)
+    (folder / "fct_new.sql").write_text("select 1")
+    with pytest.raises(ProjectError, match="fct_new .* no entry"):
+        read_models(tmp_path)
+    (folder / "_models.yml").write_text("models: [{name: fct_new}]")
+    with pytest.raises(ProjectError, match="fct_new has no config.meta.grain"):
+        read_models(tmp_path)
+
+
+def test_gate_without_a_build_says_so(place: Place, tmp_path: Path) -> None:
+    with pytest.raises(GateError, match="does not exist"):
+        run_gate("raw", warehouse=tmp_path / "none.duckdb", quality_dir=tmp_path)
+    place.plant("delete from meta.build_in_progress")
+    with pytest.raises(GateError, match="no build is in progress"):
+        place.gate("raw")
+    with pytest.raises(ValueError, match="no gate 'row'"):
+        place.gate("row")
+
+
+def test_importing_the_gate_is_cheap() -> None:
+    """The command line and the DAG files import the gate; what it needs is imported when it runs."""
+    heavy = "great_expectations", "sqlalchemy", "pandas", "duckdb", "exchange_calendars", "pyarrow"
+    script = f"import sys, expectations.gate, expectations.raw, expectations.staging, expectations.marts; print(set(sys.modules) & set({heavy!r}))"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
+    assert found.stdout.strip() == "set()"

@@ -1,0 +1,225 @@
+"""The whole way, from files to a published build, on the sample world; and what a build of an earlier day may know."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.conftest import FIRST_YEAR, command
+from tests.equal import assert_equal
+from warehouse import refresh
+from warehouse.settings import load_settings
+
+EARLIER = "2023-08-15T23:59:59Z"
+
+# What differs between two builds of the same facts: where a row came from, not what it says.
+LINEAGE = ("file_id", "build_id", "loaded_at")
+
+Share = Callable[[str, Callable[[Path], None]], Path]
+
+
+def marts(path: Path) -> dict[str, list[str]]:
+    """Tables of a published file outside the build record, with their columns."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = connection.execute(
+            """
+            select schema_name || '.' || table_name, list(column_name order by column_index)
+            from duckdb_columns() where database_name = current_database() and schema_name not in ('meta', 'quality', 'main', 'information_schema', 'pg_catalog')
+            group by 1 order by 1
+            """
+        ).fetchall()
+    return {table: columns for table, columns in rows}
+
+
+def current(home: Path) -> Path:
+    return (home / "published" / "current.duckdb").resolve()
+
+
+def test_refresh_publishes_a_checked_build(sample_home: Path) -> None:
+    output = (sample_home.parent / "output.txt").read_text(encoding="utf-8")
+    assert "sample world" in output
+    assert "Retreat Index" in output and "regime" in output
+    assert "Gates:" in output and "Since the last build" in output
+    assert (sample_home / "published" / "current.duckdb").is_symlink()
+    assert not (sample_home / "published" / "current.duckdb").readlink().is_absolute()
+    with duckdb.connect(str(current(sample_home)), read_only=True) as connection:
+        index = connection.execute("select count(*), min(retreat_index), max(retreat_index) from signals.fct_retreat_index_daily").fetchone()
+        assert index is not None and index[0] > 1000 and 0 <= index[1] < index[2] <= 100
+        failed = connection.execute("select count(*) from quality.validation_result where not success and severity = 'critical'").fetchone()
+        assert failed == (0,)
+        stages = connection.execute("select distinct stage from quality.validation_result order by 1").fetchall()
+        assert stages == [("marts",), ("raw",), ("staging",)]
+
+
+def test_story_is_recovered(sample_home: Path) -> None:
+    """The index calls the planted retreat, and was calm before it."""
+    with duckdb.connect(str(current(sample_home)), read_only=True) as connection:
+        regimes = dict(
+            connection.execute(
+                """
+                select regime, count(*) from signals.fct_retreat_index_daily
+                where observation_date between '2023-07-01' and '2023-12-29' group by 1
+                """
+            ).fetchall()
+        )
+        before = connection.execute(
+            "select avg(retreat_index) from signals.fct_retreat_index_daily where observation_date between '2022-07-01' and '2023-06-30'"
+        ).fetchone()
+        after = connection.execute(
+            "select avg(retreat_index) from signals.fct_retreat_index_daily where observation_date between '2023-10-01' and '2023-12-29'"
+        ).fetchone()
+    assert regimes.get("orderly_retreat", 0) > 40, regimes
+    assert before is not None and after is not None and after[0] > before[0] + 15
+
+
+def test_every_published_table_and_column_has_a_comment(sample_home: Path) -> None:
+    with duckdb.connect(str(current(sample_home)), read_only=True) as connection:
+        tables = connection.execute("select schema_name || '.' || table_name from duckdb_tables() where comment is null or comment = ''").fetchall()
+        columns = connection.execute(
+            "select schema_name || '.' || table_name || '.' || column_name from duckdb_columns() where not internal and (comment is null or comment = '')"
+        ).fetchall()
+    assert tables == []
+    assert columns == []
+
+
+def test_rows_of_every_file_add_up(sample_home: Path) -> None:
+    with duckdb.connect(str(current(sample_home)), read_only=True) as connection:
+        files = connection.execute("select count(*), count(*) filter (where rows_read <> rows_loaded + rows_quarantined + rows_unchanged) from meta.file").fetchone()
+    assert files is not None and files[0] > 1000 and files[1] == 0
+
+
+def test_parquet_lies_beside_the_build(sample_home: Path) -> None:
+    folder = sample_home / "published" / "current"
+    for table in marts(current(sample_home)):
+        path = folder / f"{table}.parquet"
+        assert path.exists(), path
+    index = duckdb.sql(f"select count(*) from '{folder}/signals.fct_retreat_index_daily.parquet'").fetchall()
+    with duckdb.connect(str(current(sample_home)), read_only=True) as connection:
+        assert connection.execute("select count(*) from signals.fct_retreat_index_daily").fetchall() == index
+
+
+def test_second_refresh_finds_nothing_new_and_gives_the_same_marts(sample_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "again"
+    shutil.copytree(sample_home, home, symlinks=True)
+    first = current(home)
+    done = command("refresh", home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Files: none new" in done.stdout
+    assert "nothing changed" in done.stdout
+    second = current(home)
+    assert second != first
+    for table, columns in marts(first).items():
+        assert_equal(first, second, table, [column for column in columns if column not in ("build_id", "loaded_at")])
+
+
+def test_broken_feed_leaves_the_build_published_before(sample_home: Path, tmp_path: Path) -> None:
+    """A file that breaks a critical check (puts and calls no longer add up) fails the run; readers keep the old build."""
+    home = tmp_path / "broken"
+    shutil.copytree(sample_home, home, symlinks=True)
+    before = (home / "published" / "current.duckdb").readlink()
+    environment = {"EBBTIDE_HOME": str(home), "EBBTIDE_SAMPLE_FIRST_YEAR": FIRST_YEAR}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        from datetime import UTC, datetime
+
+        from ingest.landing import Arrival, Landing
+
+        settings = load_settings()
+        broken = b'{"ratios": [{"name": "TOTAL PUT/CALL RATIO", "value": "0.90"}], "SUM OF ALL PRODUCTS": [{"name": "VOLUME", "call": 100, "put": 90, "total": 500}]}'
+        Landing(settings.landing_dir).land(
+            [
+                Arrival(
+                    "cboe_put_call",
+                    "daily_json",
+                    "2023-12-28_daily_options.json",
+                    broken,
+                    edition_at=datetime(2023, 12, 29, 23, 0, tzinfo=UTC),
+                    parameters={"observation_date": "2023-12-28"},
+                )
+            ],
+            "sample",
+        )
+    done = command("refresh", home=home)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "raw gate FAILED" in done.stdout and "cboe_put_call" in done.stdout
+    assert (home / "published" / "current.duckdb").readlink() == before
+    builds = command("builds", home=home)
+    assert "failed" in builds.stdout and "cboe_put_call" in builds.stdout
+    assert list((home / "quality").glob("*.json")), "the failed run left no result file"
+
+
+# --- point in time ----------------------------------------------------------------------------------------------------
+
+
+def build_as_of(home: Path, as_of: str | None, patch: pytest.MonkeyPatch) -> Path:
+    """Build and publish without Airflow; returns the published file."""
+    patch.setenv("EBBTIDE_HOME", str(home))
+    patch.setenv("EBBTIDE_SAMPLE_FIRST_YEAR", FIRST_YEAR)
+    patch.setenv("EBBTIDE_SOURCE", "sample")
+    if as_of:
+        patch.setenv("EBBTIDE_AS_OF", as_of)
+    else:
+        patch.delenv("EBBTIDE_AS_OF", raising=False)
+    from ingest.feeds import PROVIDERS
+
+    refresh.open_build()
+    for provider in PROVIDERS:
+        refresh.fetch(provider)
+    refresh.load()
+    refresh.build_models("staging")
+    refresh.build_models("marts")
+    refresh.gate("marts")
+    return Path(refresh.publish())
+
+
+@pytest.fixture(scope="module")
+def earlier_builds(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two builds of an earlier day: from the raw store less what was learnt later, and from a world whose clock stopped then."""
+    with pytest.MonkeyPatch.context() as patch:
+        stopped = build_as_of(tmp_path_factory.mktemp("stopped"), EARLIER, patch)
+        home = tmp_path_factory.mktemp("as_of") / "home"
+        shutil.copytree(sample_home, home, symlinks=True)
+        current_before = (home / "published" / "current.duckdb").readlink()
+        cut = build_as_of(home, EARLIER, patch)
+        assert (home / "published" / "current.duckdb").readlink() == current_before, "a build of an earlier day moved current"
+    return cut, stopped
+
+
+def test_world_holds_revisions_late_publications_and_an_a_b_a(sample_home: Path) -> None:
+    """The tests below would show nothing on a world without them."""
+    with duckdb.connect(str(sample_home / "warehouse.duckdb"), read_only=True) as connection:
+        revised = connection.execute("select count(*) from raw.finra_margin where _available_at_source = 'edition'").fetchone()
+        vintages = connection.execute("select count(*) from (select 1 from raw.fred_series where vintage_date is not null group by series_id, observation_date having count(*) > 1)").fetchone()
+        back_and_forth = connection.execute(
+            """
+            select count(*) from (
+                select observation_date, list(ofr_fsi order by _available_at) as fsi from raw.ofr_fsi group by 1 having count(*) >= 3
+            ) where fsi[1] = fsi[3] and fsi[1] <> fsi[2]
+            """
+        ).fetchone()
+        late = connection.execute("select max(published_at - observation_date) > interval 10 day from raw.cftc_tff").fetchone()
+    assert revised is not None and revised[0] > 0
+    assert vintages is not None and vintages[0] > 10
+    assert back_and_forth is not None and back_and_forth[0] >= 1
+    assert late == (True,)
+
+
+def test_past_days_do_not_change_with_later_knowledge(sample_home: Path, earlier_builds: tuple[Path, Path]) -> None:
+    """(a) Rows dated up to D are equal in builds as of D and as of a later day, in the same landed files."""
+    cut, _ = earlier_builds
+    for table in ("signals.fct_signal_daily", "signals.fct_retreat_index_daily"):
+        columns = [column for column in marts(cut)[table] if column not in ("build_id", "loaded_at")]
+        assert_equal(cut, current(sample_home), table, columns, where=f"observation_date <= '{EARLIER[:10]}'")
+
+
+def test_build_of_a_day_equals_a_world_that_stopped_on_it(earlier_builds: tuple[Path, Path]) -> None:
+    """(b) Every mart built as of D, from the store less what was learnt later, equals that of a world whose clock stopped at D."""
+    cut, stopped = earlier_builds
+    assert marts(cut) == marts(stopped)
+    for table, columns in marts(cut).items():
+        assert_equal(cut, stopped, table, [column for column in columns if column not in LINEAGE])

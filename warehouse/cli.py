@@ -1,0 +1,405 @@
+"""The command line: `ebbtide`.
+
+Exit codes: 0 good, 1 a gate or a run failed, 2 wrong use. Heavy imports stay inside the commands that need them.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from warehouse.settings import Settings, WrongUse, load_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FAILED = 1
+WRONG_USE = 2
+
+
+def checked(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn wrong use into one clear line and exit code 2."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except WrongUse as error:
+            click.echo(f"ebbtide: {error}", err=True)
+            sys.exit(WRONG_USE)
+
+    return run
+
+
+def as_text(value: Any) -> str:
+    """A value as a terminal shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return str(value)
+
+
+def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -> None:
+    """Print rows as an aligned table, or as a JSON array of objects."""
+    if as_json:
+        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str, ensure_ascii=False, indent=1))
+        return
+    from rich.cells import cell_len
+
+    text = [[as_text(value) for value in row] for row in rows]
+    numeric = [bool(rows) and all(isinstance(row[at], int | float) and not isinstance(row[at], bool) or row[at] is None for row in rows) for at in range(len(columns))]
+    widths = [max([cell_len(column), *(cell_len(row[at]) for row in text)]) for at, column in enumerate(columns)]
+
+    def line(cells: Sequence[str]) -> str:
+        parts = []
+        for cell, width, right in zip(cells, widths, numeric, strict=True):
+            space = " " * (width - cell_len(cell))
+            parts.append(space + cell if right else cell + space)
+        return "  ".join(parts).rstrip()
+
+    click.echo(line(columns))
+    click.echo("  ".join("-" * width for width in widths))
+    for row in text:
+        click.echo(line(row))
+
+
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="ebbtide")
+def main() -> None:
+    """Is speculative capital leaving US equities, how fast, where does it go, what does that do to prices?
+
+    \b
+    ebbtide refresh                    build the warehouse (EBBTIDE_SOURCE: sample, live, replay:FOLDER)
+    ebbtide query "from signals.fct_retreat_index_daily order by 1 desc limit 5"
+    ebbtide feeds                      what is fed, how fresh
+    ebbtide doctor                     settings, keys, disk, lock, last build
+    """
+
+
+@main.command()
+@checked
+def refresh() -> None:
+    """Fetch, load, check, build, check, publish: the Airflow DAG warehouse_refresh, in this process.
+
+    \b
+    Examples:
+      ebbtide refresh
+      EBBTIDE_SOURCE=replay:/data/saved ebbtide refresh
+      EBBTIDE_AS_OF=2023-09-30T23:59:59Z ebbtide refresh
+    """
+    from warehouse.connection import held
+    from warehouse.orchestration import run_dag
+    from warehouse.refresh import build_settings, summary_lines
+
+    settings = build_settings()
+    if settings.source_kind == "replay":
+        _ = settings.replay_folder
+    # the running process prints where it stands; Airflow's tasks take the home from the environment
+    base = load_settings()
+    with held(base.home / "refresh.lock", "refresh"):
+        mark = {"sample": "the sample world (invented figures)", "live": "the live providers", "replay": "files of " + settings.source.partition(":")[2]}
+        click.echo(f"Refreshing {settings.home} from {mark[settings.source_kind]}")
+        succeeded = run_dag("warehouse_refresh", base.airflow_dir)
+        if not succeeded:
+            click.echo(f"The refresh failed; the build published before stays. See `ebbtide builds` and {settings.quality_dir}", err=True)
+            sys.exit(FAILED)
+        click.echo()
+        if settings.source_kind == "replay":
+            _show_files(settings)
+        for line in summary_lines(settings):
+            click.echo(line)
+        click.echo(f"Next: .venv/bin/ebbtide query \"from signals.fct_retreat_index_daily order by 1 desc limit 5\"; data docs in {settings.quality_dir / 'data_docs'}")
+
+
+def _show_files(settings: Settings) -> None:
+    """The files of the build's own replay, each with its rows, then those that no feed claims."""
+    from warehouse.connection import connect
+
+    with connect(settings, read_only=True) as connection:
+        rows = connection.execute(
+            """
+            select feed, name as file, rows_read as read, rows_loaded as loaded, rows_quarantined as quarantined, rows_unchanged as unchanged,
+                   rows_skipped as skipped, coalesce(message, status) as status
+            from meta.file order by feed, edition_at, name
+            """
+        ).fetchall()
+        unclaimed = connection.execute("select path, reason from meta.unclaimed_file order by path").fetchall()
+    show(("feed", "file", "read", "loaded", "quarantined", "unchanged", "skipped", "status"), rows, False)
+    wrong = [row for row in rows if row[2] != row[3] + row[4] + row[5]]
+    click.echo(f"read = loaded + quarantined + unchanged: {'holds for every file' if not wrong else 'BROKEN for ' + ', '.join(r[1] for r in wrong)}")
+    if unclaimed:
+        click.echo(f"\n{len(unclaimed)} files no feed reads:")
+        show(("file", "why"), unclaimed, False)
+    click.echo()
+
+
+@main.command()
+@JSON_OPTION
+@click.option("--provider", help="Only the feeds of this provider.")
+@checked
+def feeds(as_json: bool, provider: str | None) -> None:
+    """Every feed with cadence, publication lag, last observation and freshness.
+
+    \b
+    Examples:
+      ebbtide feeds
+      ebbtide feeds --provider cboe --json
+    """
+    from ingest.feeds import FEEDS, PROVIDERS
+    from warehouse.build import feed_status
+    from warehouse.connection import connect
+
+    if provider and provider not in PROVIDERS:
+        raise WrongUse(f"no provider {provider!r}; there are {', '.join(PROVIDERS)}")
+    settings = load_settings()
+    status: dict[str, dict[str, Any]] = {}
+    if settings.warehouse_path.exists():
+        with connect(settings, read_only=True) as connection:
+            moment = connection.execute("select as_of from meta.build_in_progress").fetchone()
+            if moment:
+                status = {str(row["feed"]): row for row in feed_status(connection, moment[0])}
+    rows = []
+    for feed in FEEDS.values():
+        if provider and feed.provider != provider:
+            continue
+        now = status.get(feed.name, {})
+        row: dict[str, Any] = {
+            "feed": feed.name,
+            "provider": feed.provider,
+            "cadence": str(feed.cadence),
+            "lag": str(feed.lag),
+            "last_observation": now.get("last_observation"),
+            "status": now.get("status", "absent"),
+            "files": now.get("files", 0),
+            "rows": now.get("rows", 0),
+        }
+        if as_json:
+            row |= {
+                "title": feed.title,
+                "description": feed.description,
+                "key": list(feed.key),
+                "lag_source": feed.lag.source,
+                "licence": feed.licence,
+                "url": feed.url,
+                "formats": {f.name: {"access": str(f.access), "description": f.description} for f in feed.formats},
+                "columns": {c.name: {"type": c.type, "unit": c.unit, "description": c.description} for c in feed.columns},
+            }
+        rows.append(row)
+    show(tuple(rows[0]), [tuple(row.values()) for row in rows], as_json)
+
+
+@main.command()
+@click.argument("sql")
+@JSON_OPTION
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@checked
+def query(sql: str, as_json: bool, as_csv: bool) -> None:
+    """Run SQL on the published build, read-only.
+
+    \b
+    Examples:
+      ebbtide query "select * from signals.fct_retreat_index_daily order by 1 desc limit 5"
+      ebbtide query "select feed, status, last_observation from meta.feed_status" --json
+    """
+    import duckdb
+
+    from warehouse.connection import connect_published
+
+    settings = load_settings()
+    with connect_published(settings) as connection:
+        try:
+            result = connection.execute(sql)
+            columns = [column[0] for column in result.description or []]
+            rows = result.fetchall()
+        except duckdb.Error as error:
+            raise WrongUse(f"the query failed: {error}") from None
+        source = connection.execute("select source from meta.build order by build_id desc limit 1").fetchone()
+    if as_csv:
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(columns)
+        writer.writerows([[_safe_cell(value) for value in row] for row in rows])
+        click.echo(text.getvalue(), nl=False)
+    else:
+        show(columns, rows, as_json)
+    if source and source[0] == "sample":
+        click.echo("(sample world: invented figures)", err=True)
+
+
+def _safe_cell(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula is kept as text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
+
+
+@main.command()
+@click.argument("stage", type=click.Choice(["raw", "staging", "marts"]))
+@checked
+def gate(stage: str) -> None:
+    """Run the gate of a stage on the warehouse as it stands; exit code 1 when a critical check fails.
+
+    The marts gate checks the published build.
+    """
+    from expectations.gate import run_gate
+    from warehouse.connection import connect, writer_lock
+
+    settings = load_settings()
+    with connect(settings, read_only=True):
+        pass  # says so clearly when there is no warehouse yet
+    with writer_lock(settings, f"gate {stage}"):
+        result = run_gate(
+            stage,  # type: ignore[arg-type]
+            warehouse=settings.warehouse_path,
+            mart=settings.current_path.resolve() if stage == "marts" else None,
+            quality_dir=settings.quality_dir,
+        )
+    click.echo(result.message)
+    if not result.success:
+        sys.exit(FAILED)
+
+
+@main.command()
+@JSON_OPTION
+@checked
+def builds(as_json: bool) -> None:
+    """Builds of this home: what was published, what failed and why, and which one readers see."""
+    from warehouse.connection import connect
+    from warehouse.publish import published_builds
+
+    settings = load_settings()
+    kept = {build.build_id: build for build in published_builds(settings)}
+    with connect(settings, read_only=True) as connection:
+        recorded = connection.execute(
+            'select build_id, status, as_of, started_at, finished_at, "rows", code_version, message from meta.build order by build_id'
+        ).fetchall()
+    columns = ("build_id", "status", "current", "kept", "as_of", "started_at", "seconds", "rows", "code_version", "message")
+    rows = []
+    for build_id, status, as_of, started, finished, count, code, message in recorded:
+        seconds = round((finished - started).total_seconds(), 1) if finished else None
+        current = "*" if build_id in kept and kept[build_id].current else ""
+        rows.append((build_id, status, current, "yes" if build_id in kept else "no", as_of, started, seconds, count, code, message))
+    show(columns, rows, as_json)
+
+
+@main.command()
+@click.argument("build_id")
+@checked
+def rollback(build_id: str) -> None:
+    """Show readers a kept build again; `ebbtide builds` lists them."""
+    from warehouse.connection import writer_lock
+    from warehouse.publish import rollback as roll_back
+
+    settings = load_settings()
+    with writer_lock(settings, "rollback"):
+        roll_back(settings, build_id)
+    click.echo(f"current is {build_id}")
+
+
+@main.group()
+def quarantine() -> None:
+    """Files and rows that could not be taken, with the reason."""
+
+
+@quarantine.command("list")
+@click.option("--feed", help="Only this feed.")
+@click.option("--limit", default=50, show_default=True, help="Rows shown at most.")
+@JSON_OPTION
+@checked
+def quarantine_list(feed: str | None, limit: int, as_json: bool) -> None:
+    """Quarantined files (whole) and rows, newest first."""
+    from ingest.feeds import FEEDS
+    from warehouse.connection import connect
+
+    if feed and feed not in FEEDS:
+        raise WrongUse(f"no feed {feed!r}; there are {', '.join(FEEDS)}")
+    with connect(load_settings(), read_only=True) as connection:
+        rows = connection.execute(
+            """
+            select file.feed, file.name as file, null as row, file.message as reason, file.sha256 as content
+            from meta.file as file where file.status = 'quarantined' and (? is null or file.feed = ?)
+            union all
+            select quarantine.feed, file.name, quarantine.row_number, quarantine.reason, quarantine.line
+            from meta.quarantine as quarantine join meta.file as file using (file_id)
+            where quarantine.released_at is null and (? is null or quarantine.feed = ?)
+            limit ?
+            """,
+            [feed, feed, feed, feed, limit],
+        ).fetchall()
+    if not rows and not as_json:
+        click.echo("nothing is quarantined")
+        return
+    show(("feed", "file", "row", "reason", "content"), rows, as_json)
+
+
+@main.command()
+@JSON_OPTION
+@checked
+def doctor(as_json: bool) -> None:
+    """Settings, keys present or missing, disk, lock, last build, and the health of the feeds."""
+    findings = list(_examine(load_settings()))
+    if as_json:
+        show(("what", "state", "detail"), findings, True)
+    else:
+        show(("what", "state", "detail"), findings, False)
+    if any(state == "bad" for _, state, _ in findings):
+        sys.exit(FAILED)
+
+
+def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
+    from filelock import FileLock, Timeout
+
+    from warehouse.build import code_version, feed_status
+    from warehouse.connection import connect, describe_holder
+    from warehouse.publish import published_builds
+
+    found: list[tuple[str, str, str]] = [
+        ("version", "good", f"Ebbtide {code_version()}, Python {sys.version.split()[0]}"),
+        ("home", "good" if settings.home.exists() else "missing", f"{settings.home}" + ("" if settings.home.exists() else " (made by the first refresh)")),
+        ("source", "good", settings.source + (f", as of {settings.as_of:%Y-%m-%d %H:%M} UTC" if settings.as_of else "")),
+    ]
+    keys = {
+        "EBBTIDE_FRED_API_KEY": (settings.fred_api_key, "without it FRED is read without vintages; https://fred.stlouisfed.org/docs/api/api_key.html"),
+        "EBBTIDE_SEC_USER_AGENT": (settings.sec_user_agent, "name and e-mail that the SEC asks for; https://www.sec.gov/os/accessing-edgar-data"),
+    }
+    found.extend((name, "set" if value else "not set", "" if value else hint) for name, (value, hint) in keys.items())
+    folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    free = shutil.disk_usage(folder).free / 1e9
+    found.append(("disk", "good" if free > 2 else "bad", f"{free:.1f} GB free in {folder}"))
+    if settings.lock_path.exists():
+        try:
+            with FileLock(settings.lock_path, timeout=0):
+                found.append(("writer's lock", "good", "free"))
+        except Timeout:
+            found.append(("writer's lock", "held", describe_holder(settings.lock_path.with_suffix(".json"))))
+            return found
+    current = [build for build in published_builds(settings) if build.current] if settings.published_dir.exists() else []
+    found.append(("published build", "good" if current else "missing", current[0].build_id if current else "run `make refresh`"))
+    if settings.warehouse_path.exists():
+        with connect(settings, read_only=True) as connection:
+            last = connection.execute("select build_id, status, message from meta.build order by build_id desc limit 1").fetchone()
+            moment = connection.execute("select as_of from meta.build_in_progress").fetchone()
+            if last:
+                found.append(("last build", "good" if last[1] == "published" else "bad", f"{last[0]} {last[1]}" + (f": {last[2]}" if last[2] else "")))
+            if moment:
+                at = moment[0] if settings.source_kind != "live" else datetime.now(UTC).replace(tzinfo=None)
+                for row in feed_status(connection, at):
+                    found.append((f"feed {row['feed']}", str(row["status"]), f"last observation {row['last_observation'] or 'none'}, {row['files']} files"))
+    return found
+
+
+if __name__ == "__main__":
+    main()

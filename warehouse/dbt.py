@@ -1,0 +1,108 @@
+"""Runs dbt in this process, one call a stage.
+
+Starting dbt in a process of its own costs 3.5 s, and DuckDB allows one writing process; so a stage is one `dbtRunner` call. dbt
+keeps the database open after a run: it is closed here, so that the next stage may open it in another mode.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+
+
+class DbtFailed(Exception):
+    """A dbt run failed; the message names each failing node with what dbt says about it."""
+
+
+def run_dbt(args: Sequence[str], *, warehouse: Path, mart: Path, quiet: bool = True, target: Path | None = None) -> None:
+    """Run one dbt command, for example `["build", "--select", "staging", "intermediate"]`.
+
+    Compiled files, the parse cache and logs go to `target` (default: folder `dbt` beside the warehouse file), never into the
+    project folder. The cache there makes later runs parse only what changed.
+
+    Parameters
+    ----------
+    args
+        dbt's arguments, without those about folders.
+    warehouse
+        Database file that holds `raw`; its name without suffix must be `warehouse`, as the sources say.
+    mart
+        Database file the marts are written to; created when absent.
+    quiet
+        Print nothing but errors.
+
+    Raises
+    ------
+    DbtFailed
+        When a node or the run itself fails; the database is closed all the same.
+    ValueError
+        When the warehouse file has another name.
+    """
+    if warehouse.stem != "warehouse":
+        raise ValueError(f"the warehouse file must be called warehouse.duckdb, not {warehouse.name}")
+    folder = target or warehouse.parent / "dbt"
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = [
+        *(["--quiet"] if quiet else []),
+        "--no-send-anonymous-usage-stats",
+        "--no-version-check",
+        "--log-level-file",
+        "none",
+        *args,
+        "--project-dir",
+        str(PROJECT),
+        "--profiles-dir",
+        str(PROJECT),
+        "--target-path",
+        str(folder),
+        "--log-path",
+        str(folder),
+    ]
+    environment = {
+        "EBBTIDE_WAREHOUSE": str(warehouse.resolve()),
+        "EBBTIDE_MART": str(mart.resolve()),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    # imported here: dbt takes seconds to import, and most commands never run it
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    with _environment(environment):
+        try:
+            result = dbtRunner().invoke(arguments)
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+    if not result.success:
+        raise DbtFailed(_explanation(args, result))
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _explanation(args: Sequence[str], result: object) -> str:
+    """What failed, one line a node: `dbtRunnerResult` carries either an exception or the results of the nodes."""
+    exception = getattr(result, "exception", None)
+    if exception is not None:
+        return f"dbt {' '.join(args)}: {exception}"
+    failed = [
+        f"{node.node.unique_id}: {' '.join(str(node.message).split())}"
+        for node in getattr(result, "result", None) or ()
+        if str(node.status) in {"error", "fail", "runtime error"}
+    ]
+    return f"dbt {' '.join(args)} failed at {len(failed)} node(s)\n" + "\n".join(failed)

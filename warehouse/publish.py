@@ -1,0 +1,248 @@
+"""Publishing a checked build in one step, rolling back to a kept one, and listing them.
+
+A build is a read-only file `published/<build id>.duckdb`; `current.duckdb` is a relative symlink that is replaced by rename, so a
+reader sees the old build or the new one, never something between. Parquet of the same tables lies in `published/<build id>/`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from warehouse.build import build_in_progress, feed_status, finish_build
+from warehouse.connection import connect, literal, quote
+from warehouse.settings import Settings, WrongUse
+
+# Comments of the tables that are copied into every published file beside the marts: table, then its columns.
+RECORD_COMMENTS: dict[str, tuple[str, dict[str, str]]] = {
+    "meta.build": (
+        "Builds of this home, the newest last; the one without a finish is this file's",
+        {
+            "build_id": "UTC time the build started",
+            "source": "sample (the invented sample world), replay (files of a folder) or live",
+            "as_of": "Nothing learned after this moment (UTC) is in the build",
+            "started_at": "UTC",
+            "finished_at": "UTC",
+            "code_version": "Version of Ebbtide, with the commit where known",
+            "status": "published, failed or running",
+            "message": "Failed stage and why",
+            "rows": "Rows in the marts",
+        },
+    ),
+    "meta.feed_status": (
+        "How each feed stood at the build's as-of. Grain: feed",
+        {
+            "feed": "Feed, and name of its raw table",
+            "provider": "Provider of the feed",
+            "cadence": "How often the feed has a new observation",
+            "publication_lag": "When an observation becomes known",
+            "status": "fresh, stale (the next observation is overdue) or absent (no file)",
+            "files": "Files loaded",
+            "rows": "Row versions loaded",
+            "last_file": "Name of the newest file",
+            "last_edition_at": "When that file was current, UTC",
+            "last_observation": "Newest observation date known",
+        },
+    ),
+    "meta.file": (
+        "Every landed file. rows_read = rows_loaded + rows_quarantined + rows_unchanged. Grain: file_id",
+        {
+            "file_id": "Id of the landed edition, a hash of feed, name, content and edition",
+            "feed": "Feed the file belongs to",
+            "format": "Format of the feed it was read as",
+            "name": "The provider's file name",
+            "path": "Path below the landing folder",
+            "sha256": "Hash of the bytes as received",
+            "size": "Bytes",
+            "url": "Address it was fetched from, without keys",
+            "source": "sample, replay or live",
+            "fetched_at": "When it was landed, UTC",
+            "edition_at": "When this edition was current, UTC",
+            "loaded_at": "When it was loaded, UTC",
+            "build_id": "Build that loaded it",
+            "status": "loaded, or quarantined as a whole",
+            "message": "Why it is quarantined, or a warning about it",
+            "rows_read": "Records in the file",
+            "rows_loaded": "New or changed records, now row versions",
+            "rows_quarantined": "Records that cannot be taken, kept in meta.quarantine",
+            "rows_unchanged": "Records equal to the version in force",
+            "rows_skipped": "Lines that are no records",
+            "skipped": "Lines that are no records, by kind",
+            "first_observation": "Oldest observation date in the file",
+            "last_observation": "Newest observation date in the file",
+        },
+    ),
+    "meta.quarantine": (
+        "Records that could not be taken, with the reason. Grain: file_id, row_number",
+        {
+            "file_id": "File the record stands in",
+            "feed": "Feed of the file",
+            "row_number": "Number of the record in the file",
+            "line": "The record",
+            "reason": "What is wrong with it",
+            "quarantined_at": "UTC",
+            "released_at": "When it was released, UTC; null while quarantined",
+        },
+    ),
+    "meta.lineage": (
+        "Which landed files each mart rests on. Grain: model, feed, file_id",
+        {"model": "Mart, with its schema", "feed": "Feed it draws on", "file_id": "Landed file of that feed, in meta.file"},
+    ),
+}
+
+
+def publish_build(settings: Settings, manifest: Path) -> Path:
+    """Complete `.next.duckdb` with the build record, make it the current build, and drop builds beyond those kept.
+
+    Parameters
+    ----------
+    manifest
+        dbt's `manifest.json`, from which lineage is drawn.
+
+    Raises
+    ------
+    WrongUse
+        when there is no built mart to publish.
+    """
+    if not settings.next_mart_path.exists():
+        raise WrongUse(f"nothing to publish in {settings.published_dir}: build the marts first")
+    with connect(settings) as connection:
+        build_id, as_of = build_in_progress(connection)
+        status = feed_status(connection, as_of)
+        connection.execute(f"attach {literal(settings.next_mart_path)} as mart")
+        _copy_record(connection, build_id, status, _lineage(connection, manifest))
+        counted = connection.execute("select coalesce(sum(estimated_size), 0) from duckdb_tables() where database_name = 'mart' and schema_name not in ('meta', 'quality')")
+        row = counted.fetchone()
+        rows = int(row[0]) if row else 0
+        connection.execute(
+            """update mart.meta.build set status = 'published', "rows" = ?, finished_at = now()::timestamp where build_id = ?""", [rows, build_id]
+        )
+        _comment_record(connection)
+        _export_parquet(connection, settings.published_dir / build_id)
+        connection.execute("checkpoint mart")
+        connection.execute("detach mart")
+        target = settings.published_dir / f"{build_id}.duckdb"
+        settings.next_mart_path.chmod(0o444)
+        settings.next_mart_path.replace(target)
+        point_current_at(settings, build_id)
+        finish_build(connection, build_id, "published", rows=rows)
+    _drop_old_builds(settings)
+    return target
+
+
+def _copy_record(connection: duckdb.DuckDBPyConnection, build_id: str, status: list[dict[str, object]], lineage: list[tuple[str, str]]) -> None:
+    import pandas
+
+    connection.execute("create schema if not exists mart.meta; create schema if not exists mart.quality")
+    for table in ("meta.build", "meta.file", "meta.quarantine"):
+        connection.execute(f"create or replace table mart.{table} as select * from warehouse.{table}")
+    connection.register("status_frame", pandas.DataFrame(status))
+    connection.execute("create or replace table mart.meta.feed_status as select * from status_frame order by feed")
+    connection.execute("alter table mart.meta.feed_status alter last_observation type date; alter table mart.meta.feed_status alter last_edition_at type timestamp")
+    connection.unregister("status_frame")
+    connection.execute("create or replace table mart.meta.lineage (model varchar, feed varchar, file_id bigint)")
+    if lineage:
+        connection.register("lineage_frame", pandas.DataFrame(lineage, columns=["model", "feed"]))
+        connection.execute(
+            """
+            insert into mart.meta.lineage
+            select lineage_frame.model, lineage_frame.feed, file.file_id
+            from lineage_frame join warehouse.meta.file as file on file.feed = lineage_frame.feed and file.status = 'loaded'
+            order by all
+            """
+        )
+        connection.unregister("lineage_frame")
+    connection.execute("create or replace table mart.quality.validation_result as select * from warehouse.quality.validation_result where build_id = ?", [build_id])
+
+
+def _lineage(connection: duckdb.DuckDBPyConnection, manifest: Path) -> list[tuple[str, str]]:
+    """Pairs (mart with schema, feed) from dbt's graph."""
+    graph = json.loads(manifest.read_text(encoding="utf-8"))
+    parents: dict[str, list[str]] = graph["parent_map"]
+    sources = {key: node["name"] for key, node in graph["sources"].items() if node["schema"] == "raw"}
+    pairs = set()
+    for key, node in graph["nodes"].items():
+        if node["resource_type"] == "model" and node["database"] == "mart":
+            seen, waiting = set(), [key]
+            while waiting:
+                for parent in parents.get(waiting.pop(), []):
+                    if parent not in seen:
+                        seen.add(parent)
+                        waiting.append(parent)
+            pairs |= {(f"{node['schema']}.{node['name']}", sources[parent]) for parent in seen if parent in sources}
+    return sorted(pairs)
+
+
+def _comment_record(connection: duckdb.DuckDBPyConnection) -> None:
+    from expectations.gate import RESULT_COLUMNS
+
+    results = ("Results of this build's gates. Grain: stage, suite, expectation", {name: text for name, (_, text) in RESULT_COLUMNS.items()})
+    for table, (comment, columns) in {**RECORD_COMMENTS, "quality.validation_result": results}.items():
+        connection.execute(f"comment on table mart.{table} is {literal(comment)}")
+        for column, text in columns.items():
+            connection.execute(f"comment on column mart.{table}.{quote(column)} is {literal(text)}")
+
+
+def _export_parquet(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """The marts and the record as Parquet, one file a table, `<schema>.<table>.parquet`; complete when the folder has its name."""
+    unfinished = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    tables = connection.execute("select schema_name, table_name from duckdb_tables() where database_name = 'mart' order by all").fetchall()
+    for schema, table in tables:
+        path = literal(unfinished / f"{schema}.{table}.parquet")
+        connection.execute(f"copy mart.{quote(schema)}.{quote(table)} to {path} (format parquet, compression zstd)")
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.replace(folder)
+
+
+def point_current_at(settings: Settings, build_id: str) -> None:
+    """Make a build the current one, for the database and the Parquet folder, each in one step."""
+    for name, target in (("current.duckdb", f"{build_id}.duckdb"), ("current", build_id)):
+        link = settings.published_dir / name
+        temporary = settings.published_dir / f".{name}.{os.getpid()}.tmp"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        temporary.replace(link)
+
+
+@dataclass(frozen=True)
+class PublishedBuild:
+    """A kept build."""
+
+    build_id: str
+    current: bool
+    size: int
+    published_at: datetime
+
+
+def published_builds(settings: Settings) -> list[PublishedBuild]:
+    """Kept builds, oldest first."""
+    current = settings.current_path.resolve().stem if settings.current_path.is_symlink() else None
+    return [
+        PublishedBuild(path.stem, path.stem == current, path.stat().st_size, datetime.fromtimestamp(path.stat().st_mtime))
+        for path in sorted(settings.published_dir.glob("[0-9]*.duckdb"))
+    ]
+
+
+def rollback(settings: Settings, build_id: str) -> None:
+    """Make a kept build the current one again. Raises WrongUse when it is not kept."""
+    kept = [build.build_id for build in published_builds(settings)]
+    if build_id not in kept:
+        raise WrongUse(f"build {build_id} is not kept in {settings.published_dir}; kept builds: {', '.join(kept) or 'none'}")
+    point_current_at(settings, build_id)
+
+
+def _drop_old_builds(settings: Settings) -> None:
+    """Remove builds beyond those kept, never the current one. Readers that have one open keep it until they close it."""
+    builds = published_builds(settings)
+    for build in builds[: max(0, len(builds) - settings.keep_builds)]:
+        if not build.current:
+            (settings.published_dir / f"{build.build_id}.duckdb").unlink()
+            shutil.rmtree(settings.published_dir / build.build_id, ignore_errors=True)

@@ -1,0 +1,246 @@
+"""The stages of a refresh, one plain function each: what a DAG task calls, and what a user may call by hand.
+
+`open_build -> fetch (a provider each) -> load -> gate raw -> build staging -> gate staging -> build marts -> gate marts -> publish -> report`
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from warehouse.build import build_in_progress, record_failure, start_build
+from warehouse.connection import connect, connect_published, literal, quote, writer_lock
+from warehouse.settings import Settings, WrongUse, load_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+WAIT_SECONDS = 60  # a stage waits this long for another process to finish writing
+
+
+class GateFailed(Exception):
+    """A critical check failed: the build stops and the one published before stays."""
+
+
+def build_settings() -> Settings:
+    """Settings of the build: those of the environment, or of a home of its own when an as-of is asked for that this home was not made with.
+
+    An as-of build reads the raw tables, never writes them, and never moves `current`; it lies in `$EBBTIDE_HOME/as_of/<moment>/`.
+    """
+    settings = load_settings()
+    settings.claim_home()
+    if settings.as_of and settings.as_of != settings.home_as_of:
+        folder = settings.home / "as_of" / settings.as_of.strftime("%Y%m%dT%H%M%SZ")
+        settings = settings.model_copy(update={"home_setting": folder})
+        settings.claim_home()
+    return settings
+
+
+def parent_of(settings: Settings) -> Settings | None:
+    """Settings of the home whose raw tables an as-of build reads; None for an ordinary build."""
+    if settings.home.parent.name == "as_of" and (settings.home.parent.parent / "home.json").exists():
+        return settings.model_copy(update={"home_setting": settings.home.parent.parent, "as_of": None})
+    return None
+
+
+def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A stage that writes: it holds the writer's lock, and its failure is recorded with the build."""
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            settings = build_settings()
+            label = f"{name} {args[0]}" if args else name
+            with writer_lock(settings, label, WAIT_SECONDS):
+                try:
+                    return function(*args, **kwargs)
+                except WrongUse:
+                    raise
+                except Exception as error:
+                    record_failure(settings, label, str(error))
+                    raise
+
+        return run
+
+    return wrap
+
+
+@stage("open build")
+def open_build() -> str:
+    """Start a build; returns its id."""
+    settings = build_settings()
+    settings.published_dir.mkdir(parents=True, exist_ok=True)
+    settings.quality_dir.mkdir(parents=True, exist_ok=True)
+    settings.next_mart_path.unlink(missing_ok=True)
+    if settings.source_kind == "replay":
+        _ = settings.replay_folder
+    with connect(settings) as connection:
+        return start_build(connection, settings)
+
+
+def fetch(provider: str, start: date | None = None, end: date | None = None) -> dict[str, int]:
+    """Fetch and land the files of one provider; network and landing folder only. Returns files seen and newly landed.
+
+    Raises FetchFailed when the provider does not answer, KeyError when there is no such provider.
+    """
+    from ingest.landing import Landing
+    from ingest.source import open_source
+
+    settings = build_settings()
+    if parent_of(settings):
+        return {"seen": 0, "landed": 0}
+    seen, landed = Landing(settings.landing_dir).land(open_source(settings).fetch(provider, start, end), settings.source_kind)
+    return {"seen": seen, "landed": landed}
+
+
+@stage("load")
+def load() -> dict[str, int]:
+    """Load what has landed into the raw tables. Returns files and rows."""
+    from dataclasses import asdict
+
+    from ingest.feeds import FEEDS
+    from ingest.landing import Landing
+    from ingest.load import load_landed
+
+    settings = build_settings()
+    parent = parent_of(settings)
+    with connect(settings) as connection:
+        build_id, as_of = build_in_progress(connection)
+        if parent:
+            return _copy_raw(connection, parent, as_of)
+        summary = load_landed(connection, list(FEEDS.values()), Landing(settings.landing_dir), build_id)
+        if settings.source_kind == "replay":
+            _record_unclaimed(connection, settings)
+        return asdict(summary)
+
+
+def _copy_raw(connection: Any, parent: Settings, as_of: datetime) -> dict[str, int]:
+    """Raw rows and files of another home that were known at the as-of."""
+    from ingest.feeds import FEEDS
+
+    connection.execute(f"attach {literal(parent.warehouse_path)} as parent (read_only)")
+    rows = 0
+    for name in FEEDS:
+        connection.execute(f"create or replace table raw.{quote(name)} as select * from parent.raw.{quote(name)} where _available_at <= ?", [as_of])
+        rows += connection.execute(f"select count(*) from raw.{quote(name)}").fetchone()[0]
+    connection.execute("create or replace table meta.file as select * from parent.meta.file where edition_at <= ?", [as_of])
+    connection.execute("create or replace table meta.quarantine as select * from parent.meta.quarantine semi join meta.file using (file_id)")
+    connection.execute("detach parent")
+    return {"rows_loaded": rows}
+
+
+def _record_unclaimed(connection: Any, settings: Settings) -> None:
+    from ingest.source import ReplaySource
+
+    connection.execute("create or replace table meta.unclaimed_file (path varchar, size bigint, reason varchar)")
+    _, unclaimed = ReplaySource(settings.replay_folder).survey()
+    if unclaimed:
+        connection.executemany("insert into meta.unclaimed_file values (?, ?, ?)", [(u.path, u.size, u.reason) for u in unclaimed])
+
+
+@stage("build")
+def build_models(stage_name: Literal["staging", "marts"]) -> None:
+    """Build the dbt models of a stage. Raises DbtFailed naming the models that failed."""
+    from warehouse.dbt import run_dbt
+
+    settings = build_settings()
+    select = ["resource_type:seed", "staging", "intermediate"] if stage_name == "staging" else ["marts"]
+    run_dbt(
+        ["build", "--select", *select, "--exclude-resource-type", "unit_test"],
+        warehouse=settings.warehouse_path,
+        mart=settings.next_mart_path,
+        target=settings.dbt_dir,
+    )
+
+
+@stage("gate")
+def gate(stage_name: Literal["raw", "staging", "marts"]) -> dict[str, Any]:
+    """Run the gate of a stage. Returns counts; raises GateFailed naming the critical checks that failed."""
+    from expectations.gate import run_gate
+
+    settings = build_settings()
+    result = run_gate(
+        stage_name,
+        warehouse=settings.warehouse_path,
+        mart=settings.next_mart_path if stage_name == "marts" else None,
+        quality_dir=settings.quality_dir,
+    )
+    if not result.success:
+        raise GateFailed(result.message)
+    return {"checks": len(result.results), "warnings": result.warnings}
+
+
+@stage("publish")
+def publish() -> str:
+    """Make the checked build the current one. Returns its path."""
+    from warehouse.publish import publish_build
+
+    settings = build_settings()
+    return str(publish_build(settings, settings.dbt_dir / "manifest.json"))
+
+
+def report() -> list[str]:
+    """What the refresh brought, in a few lines for a terminal: index, gates, changes since the build before, where to look."""
+    settings = build_settings()
+    return summary_lines(settings)
+
+
+def summary_lines(settings: Settings) -> list[str]:
+    """The published build in a few lines."""
+    from warehouse.publish import published_builds
+
+    builds = published_builds(settings)
+    before = next((b for b in reversed(builds) if not b.current), None)
+    with connect_published(settings) as connection:
+        build_id, source, as_of = connection.execute("select build_id, source, as_of from meta.build where status = 'published' order by build_id desc limit 1").fetchone()  # type: ignore[misc]
+        index = connection.execute(
+            "select observation_date, retreat_index, regime from signals.fct_retreat_index_daily where retreat_index is not null order by 1 desc limit 1"
+        ).fetchone()
+        checks = connection.execute("select count(*), count(*) filter (where not success) from quality.validation_result").fetchone()
+        files = connection.execute(
+            """
+            select count(*), sum(rows_read), sum(rows_loaded), sum(rows_quarantined), sum(rows_unchanged), count(*) filter (where status = 'quarantined')
+            from meta.file where build_id = ?
+            """,
+            [build_id],
+        ).fetchone()
+        feeds = dict(connection.execute("select status, count(*) from meta.feed_status group by 1").fetchall())
+    assert checks is not None and files is not None
+    mark = "sample world (invented figures)" if source == "sample" else source
+    lines = [f"Build {build_id}, {mark}, as of {as_of:%Y-%m-%d %H:%M} UTC"]
+    if index:
+        lines.append(f"Retreat Index {index[1]:.1f} on {index[0]}, regime {index[2].replace('_', ' ')}")
+    else:
+        lines.append("Retreat Index: too few live signals to say (fewer than 4 of 5 blocks)")
+    lines.append(f"Gates: {checks[0] - checks[1]} of {checks[0]} checks met" + (f", {checks[1]} warnings" if checks[1] else ""))
+    lines.append("Feeds: " + ", ".join(f"{feeds[status]} {status}" for status in ("fresh", "stale", "absent") if feeds.get(status)))
+    if files[0]:
+        read, loaded, bad, unchanged = (int(n or 0) for n in files[1:5])
+        lines.append(
+            f"Files: {files[0]} new, {read:,} rows read = {loaded:,} loaded + {bad:,} quarantined + {unchanged:,} unchanged"
+            + (f"; {files[5]} files quarantined whole" if files[5] else "")
+        )
+    else:
+        lines.append("Files: none new")
+    lines.append(_change_line(settings, before.build_id if before else None, index))
+    return lines
+
+
+def _change_line(settings: Settings, before: str | None, index: tuple[Any, ...] | None) -> str:
+    """What changed since the build before, in one line."""
+    if before is None:
+        return "Since the last build: this is the first"
+    with connect_published(settings, settings.published_dir / f"{before}.duckdb") as connection:
+        earlier = connection.execute(
+            "select observation_date, retreat_index, regime from signals.fct_retreat_index_daily where retreat_index is not null order by 1 desc limit 1"
+        ).fetchone()
+    if not (earlier and index):
+        return f"Since build {before}: no index to compare"
+    if earlier == index:
+        return f"Since build {before}: nothing changed"
+    regime = "regime unchanged" if earlier[2] == index[2] else f"regime {earlier[2]} -> {index[2]}".replace("_", " ")
+    return f"Since build {before}: index {earlier[1]:.1f} ({earlier[0]}) -> {index[1]:.1f} ({index[0]}), {regime}"
+
+
