@@ -55,9 +55,7 @@ def render_page(result: Any) -> str:
     return page.replace("</head>", f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>", 1)
 
 
-def write_data_docs(
-    folder: Path, build: BuildUnderCheck, stage: Stage, results: Sequence[CheckResult], pages: Mapping[str, str], checked_at: datetime
-) -> Path:
+def write_data_docs(folder: Path, build: BuildUnderCheck, stage: Stage, results: Sequence[CheckResult], pages: Mapping[str, str], checked_at: datetime) -> Path:
     """Write the pages of this stage and the index; pages of this and later stages from before are removed.
 
     Returns the index. The pages are those of the newest build; earlier results stay in `quality.validation_result`.
@@ -70,10 +68,13 @@ def write_data_docs(
     for result in results:
         by_suite.setdefault(result.suite, []).append(result)
     for suite, page in pages.items():
-        found = _found(by_suite[suite])
-        back = f'<p class="back"><a href="../index.html">All suites</a> · build {html.escape(build.build_id)}</p>'
-        page = re.sub(r"<body([^>]*)>", lambda body, back=back: f"<body{body.group(1)}>{back}", page, count=1)
-        (folder / stage / f"{suite}.html").write_text(page.replace("</body>", f"{found}</body>", 1), encoding="utf-8")
+        status = _status(by_suite[suite])
+        head = (
+            f'<div class="container-fluid"><p><a href="../index.html">All suites</a> · build {html.escape(build.build_id)} · '
+            f'<span class="{status}">{status}</span></p>{_found(by_suite[suite])}</div>'
+        )
+        before, body, after = re.split(r"(<body[^>]*>)", page, maxsplit=1)
+        (folder / stage / f"{suite}.html").write_text(before + body + head + after, encoding="utf-8")
     (folder / f"{stage}.fragment").write_text(_stage_table(build, stage, by_suite, set(pages), checked_at), encoding="utf-8")
     parts = [path.read_text(encoding="utf-8") for name in STAGES if (path := folder / f"{name}.fragment").exists()]
     world = " (sample world)" if build.source == "sample" else ""
@@ -97,18 +98,14 @@ def _status(results: Sequence[CheckResult]) -> str:
     return "absent" if results and all(r.is_skipped for r in results) else "passed"
 
 
-def _stage_table(
-    build: BuildUnderCheck, stage: Stage, by_suite: Mapping[str, Sequence[CheckResult]], pages: set[str], checked_at: datetime
-) -> str:
+def _stage_table(build: BuildUnderCheck, stage: Stage, by_suite: Mapping[str, Sequence[CheckResult]], pages: set[str], checked_at: datetime) -> str:
     lines = []
     for suite in sorted(by_suite, key=lambda name: (["failed", "warning", "passed", "absent"].index(_status(by_suite[name])), name)):
         results = by_suite[suite]
         status = _status(results)
         name = f'<a href="{stage}/{html.escape(suite)}.html">{html.escape(suite)}</a>' if suite in pages else html.escape(suite)
         failed = "<br>".join(html.escape(f"{r.expectation}: {r.observed_value}") for r in results if not r.success or r.is_skipped)
-        lines.append(
-            f'<tr><td class="{status}">{status}</td><td>{name}</td><td>{sum(not r.is_skipped for r in results)}</td><td>{failed}</td></tr>'
-        )
+        lines.append(f'<tr><td class="{status}">{status}</td><td>{name}</td><td>{sum(not r.is_skipped for r in results)}</td><td>{failed}</td></tr>')
     return (
         f"<h2>{stage}</h2>\n<p>Build {html.escape(build.build_id)}, checked {checked_at:%Y-%m-%d %H:%M:%S} UTC</p>\n"
         '<table class="table">\n<thead><tr><th>Status</th><th>Suite</th><th>Checks</th><th>Found</th></tr></thead>\n<tbody>\n'
@@ -130,7 +127,5 @@ def _found(results: Sequence[CheckResult]) -> str:
             head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
             body = "".join("<tr>" + "".join(f"<td>{html.escape(str(row[name]))}</td>" for name in names) + "</tr>" for row in result.sample)
             table = f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        blocks.append(
-            f"<h5>{html.escape(heading)}</h5><p>{html.escape(result.description)} Found: {html.escape(result.observed_value)}.</p>{table}"
-        )
-    return f'<div class="container-fluid"><h4>Found</h4>{"".join(blocks)}</div>' if blocks else ""
+        blocks.append(f"<h5>{html.escape(heading)}</h5><p>{html.escape(result.description)} Found: {html.escape(result.observed_value)}.</p>{table}")
+    return "".join(blocks)

@@ -10,6 +10,7 @@ Importing this module imports Great Expectations (about 6 s): only the gate does
 
 from __future__ import annotations
 
+import builtins
 import os
 
 # before the import: Great Expectations reads it once
@@ -50,7 +51,7 @@ class DuckDBDatasource(SQLDatasource):
     type: Literal["duckdb"] = "duckdb"  # type: ignore[assignment]
 
     @property
-    def execution_engine_type(self) -> type[DuckDBExecutionEngine]:
+    def execution_engine_type(self) -> builtins.type[DuckDBExecutionEngine]:
         """The engine that buffers results."""
         return DuckDBExecutionEngine
 
@@ -58,7 +59,7 @@ class DuckDBDatasource(SQLDatasource):
         """The execution engine, made once, on the same SQLAlchemy engine that tests the connection."""
         if self._execution_engine is None:
             self._execution_engine = DuckDBExecutionEngine(engine=self.get_engine(), create_temp_table=False)
-        return self._execution_engine  # type: ignore[return-value]
+        return self._execution_engine
 
 
 def add_read_only(context: Any, name: str, path: Path, *, memory_limit: str, threads: int) -> DuckDBDatasource:

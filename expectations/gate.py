@@ -221,9 +221,7 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tup
 # -- running ---------------------------------------------------------------------------------------------------------
 
 
-def _validate(
-    path: Path, suites: Sequence[Suite], as_of: datetime, memory_limit: str, threads: int
-) -> tuple[list[CheckResult], dict[str, str]]:
+def _validate(path: Path, suites: Sequence[Suite], as_of: datetime, memory_limit: str, threads: int) -> tuple[list[CheckResult], dict[str, str]]:
     """Results of the suites that run, and Great Expectations' page for each, by suite name."""
     to_run = [suite for suite in suites if suite.skipped is None]
     if not to_run:
@@ -242,9 +240,7 @@ def _validate(
     try:
         _add_trading_days(datasource.get_engine(), as_of)
         definitions = [_definition(gx, context, datasource, suite) for suite in to_run]
-        checkpoint = context.checkpoints.add(
-            gx.Checkpoint(name="gate", validation_definitions=definitions, result_format={"result_format": "COMPLETE"})
-        )
+        checkpoint = context.checkpoints.add(gx.Checkpoint(name="gate", validation_definitions=definitions, result_format={"result_format": "COMPLETE"}))
         outcome = checkpoint.run()
     finally:
         datasource.get_engine().dispose()
@@ -260,9 +256,7 @@ def _definition(gx: Any, context: Any, datasource: Any, suite: Suite) -> Any:
         asset = datasource.add_table_asset(f"{suite.schema}.{suite.table}", table_name=suite.table, schema_name=suite.schema)
     batch = asset.add_batch_definition_whole_table("whole table")
     expectations = [
-        gx.expectations.ExpectTableRowCountToBeBetween(
-            min_value=1, severity=check.severity, description=check.description, meta={"check": check.name}
-        )
+        gx.expectations.ExpectTableRowCountToBeBetween(min_value=1, severity=check.severity, description=check.description, meta={"check": check.name})
         if check.unexpected_rows is None
         else gx.expectations.UnexpectedRowsExpectation(
             unexpected_rows_query=check.unexpected_rows,
@@ -304,7 +298,7 @@ def _check_result(suite: Suite, found: Any) -> CheckResult:
         check.name,
         check.severity,
         found.success,
-        f"{observed} unexpected rows",
+        f"{observed} unexpected row{'' if observed == 1 else 's'}",
         observed,
         check.description,
         tuple(dict(row) for row in rows),
@@ -397,8 +391,8 @@ def _write_junit(path: Path, stage: Stage, results: Sequence[CheckResult]) -> No
         of_suite = [result for result in results if result.suite == suite]
         critical = sum(not r.success and r.severity == "critical" for r in of_suite)
         set_aside = sum(r.is_skipped or (not r.success and r.severity == "warning") for r in of_suite)
-        counts = {"tests": str(len(of_suite)), "failures": str(critical), "skipped": str(set_aside)}
-        element = ElementTree.SubElement(root, "testsuite", name=suite, **counts)
+        counts = {"name": suite, "tests": str(len(of_suite)), "failures": str(critical), "skipped": str(set_aside)}
+        element = ElementTree.SubElement(root, "testsuite", counts)
         for result in of_suite:
             case = ElementTree.SubElement(element, "testcase", classname=suite, name=result.expectation)
             if not result.success and result.severity == "critical":

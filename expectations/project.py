@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import yaml
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 
 _REF = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*\)""")
+# a name completed in a loop: every model whose name starts like this
+_REF_PREFIX = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*~""")
 _SOURCE = re.compile(r"""\bsource\(\s*['"](?!meta['"])\w+['"]\s*,\s*['"](\w+)['"]\s*\)""")
 # the project's own generic test: the columns of the grain are unique together and never null
 _GRAIN_TEST = "unique_grain"
@@ -47,8 +49,8 @@ class Model:
         Columns with a `config.meta.minimum` or `maximum`.
     source_condition
         Which raw rows a staging model keeps (`config.meta.source_condition`, SQL on raw columns); None when it keeps all.
-    refs, feeds
-        Models and raw tables the SQL reads directly.
+    refs, ref_prefixes, feeds
+        Models, beginnings of names of models (a `ref` completed in a loop) and raw tables the SQL reads directly.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Model:
     bounds: Mapping[str, Bounds]
     source_condition: str | None
     refs: frozenset[str]
+    ref_prefixes: frozenset[str]
     feeds: frozenset[str]
 
 
@@ -81,7 +84,7 @@ def read_models(project: Path = PROJECT) -> dict[str, Model]:
         if path.stem not in declared:
             raise ProjectError(f"model {path.stem} ({path.relative_to(project)}) has no entry in a YAML file beside it")
         models[path.stem] = _model(path, folder, declared[path.stem])
-    return models
+    return {name: _with_completed_refs(model, models) for name, model in models.items()}
 
 
 def feeds_behind(model: Model, models: Mapping[str, Model]) -> frozenset[str]:
@@ -99,6 +102,11 @@ def feeds_behind(model: Model, models: Mapping[str, Model]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _with_completed_refs(model: Model, models: Mapping[str, Model]) -> Model:
+    completed = {name for name in models for prefix in model.ref_prefixes if name.startswith(prefix)}
+    return replace(model, refs=model.refs | completed)
+
+
 def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return (entry.get("config") or {}).get("meta") or entry.get("meta") or {}
 
@@ -111,9 +119,7 @@ def _model(path: Path, folder: Path, entry: Mapping[str, Any]) -> Model:
         raise ProjectError(f"model {path.stem} has no config.meta.grain in its YAML: list the columns that identify a row")
     columns = entry.get("columns") or []
     bounds = {
-        column["name"]: Bounds(_meta(column).get("minimum"), _meta(column).get("maximum"))
-        for column in columns
-        if {"minimum", "maximum"} & set(_meta(column))
+        column["name"]: Bounds(_meta(column).get("minimum"), _meta(column).get("maximum")) for column in columns if {"minimum", "maximum"} & set(_meta(column))
     }
     text = path.read_text(encoding="utf-8")
     return Model(
@@ -125,5 +131,6 @@ def _model(path: Path, folder: Path, entry: Mapping[str, Any]) -> Model:
         bounds=bounds,
         source_condition=meta.get("source_condition"),
         refs=frozenset(_REF.findall(text)),
+        ref_prefixes=frozenset(_REF_PREFIX.findall(text)),
         feeds=frozenset(_SOURCE.findall(text)),
     )

@@ -66,7 +66,7 @@ class PublicationLag:
     source: str = ""
 
     def __str__(self) -> str:
-        unit = "business days" if self.business_days else "days"
+        unit = ("business day" if self.business_days else "day") + ("" if self.days == 1 else "s")
         return f"{self.days} {unit}, {self.at} {self.zone.rsplit('/', 1)[-1].replace('_', ' ')}"
 
 

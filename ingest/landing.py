@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from filelock import FileLock
@@ -33,6 +33,15 @@ class Arrival:
     etag: str | None = None
     last_modified: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Said by a source after the last file of a format: everything asked for up to `last_day` has arrived."""
+
+    feed: str
+    format: str
+    last_day: date
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class Landing:
         if not path.exists():
             return []
         landed = []
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_bytes().split(b"\n"):
             try:
                 landed.append(Landed(**json.loads(line)))
             except (ValueError, TypeError):
@@ -94,7 +103,14 @@ class Landing:
         """Where the bytes of an edition are."""
         return self.folder / landed.path
 
-    def land(self, files: Iterable[Arrival], source: str) -> tuple[int, int]:
+    def completed(self, feed: str) -> dict[str, date]:
+        """Last day up to which a format has been fetched without a gap, by format."""
+        path = self.folder / feed / "completed.json"
+        if not path.exists():
+            return {}
+        return {name: date.fromisoformat(day) for name, day in json.loads(path.read_text(encoding="utf-8")).items()}
+
+    def land(self, files: Iterable[Arrival | Completed], source: str) -> tuple[int, int]:
         """Keep the bytes of arriving files; returns how many arrived and how many were not there already.
 
         Bytes are written to a temporary name, synced and renamed; manifest lines follow, a batch at a time, so a file without
@@ -104,6 +120,11 @@ class Landing:
         waiting: dict[str, list[Landed]] = {}
         try:
             for arrival in files:
+                if isinstance(arrival, Completed):
+                    # only once the manifest holds what arrived: a crash before this line asks for all of it again
+                    self._append(arrival.feed, waiting.pop(arrival.feed, []))
+                    self._note_completed(arrival)
+                    continue
                 seen += 1
                 landed = self._keep(arrival, source)
                 if landed:
@@ -162,7 +183,21 @@ class Landing:
         known.add(landed)
         return landed
 
+    def _note_completed(self, completed: Completed) -> None:
+        path = self.folder / completed.feed / "completed.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            days = {**self.completed(completed.feed), completed.format: completed.last_day}
+            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            with temporary.open("w", encoding="utf-8") as stream:
+                json.dump({name: day.isoformat() for name, day in sorted(days.items())}, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+
     def _append(self, feed: str, lines: list[Landed]) -> None:
+        if not lines:
+            return
         path = self.folder / feed / "manifest.jsonl"
         with FileLock(path.with_suffix(".lock")), path.open("ab+") as stream:
             stream.seek(0, os.SEEK_END)

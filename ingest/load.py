@@ -112,9 +112,10 @@ def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landi
     # reading makes temporary tables only, and a damaged file may fail there: the transaction starts after it
     outcomes = _stage(connection, feed, landing, new)
     oldest = min((o.edition_at for o in outcomes if o.edition_at), default=None)
-    overtaken = sorted(file_id for file_id, edition in loaded.items() if oldest and edition and edition.replace(tzinfo=UTC) > oldest)
+    overtaken = sorted(file_id for file_id, edition in loaded.items() if oldest and edition and edition.replace(tzinfo=UTC) >= oldest)
     if overtaken:
-        # an older edition arrived late: the newer ones are loaded again after it, so that versions stand in edition order
+        # an older edition arrived late: the newer ones are loaded again after it, so that versions stand in edition order;
+        # so are those of the same moment, whose order is that of their ids, not of their arrival
         outcomes = _stage(connection, feed, landing, [landed for landed in manifest if landed.file_id in overtaken or landed in new])
     connection.execute("begin")
     try:
@@ -133,6 +134,7 @@ def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landi
 def _stage(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed]) -> list[FileOutcome]:
     """Read, type, check and date the files, in temporary tables."""
     outcomes = _read(connection, feed, landing, files)
+    _note_last_days(connection, files)
     _type_and_check(connection, feed)
     _date_editions(connection, feed, outcomes)
     return outcomes
@@ -158,8 +160,10 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
                 for piece in _pieces(stack, feed, landing, landed, outcome):
                     by_format.setdefault(piece.format, []).append(piece)
                     paths[str(piece.path)] = landed.file_id
-            except (UnreadableFile, OSError) as error:
+            except UnreadableFile as error:
                 outcome.status, outcome.message = "quarantined", str(error)
+            except OSError as error:
+                outcome.status, outcome.message = "quarantined", f"its landed bytes cannot be read ({error}); fetch it again"
         for name, pieces in by_format.items():
             _read_group(connection, feed, feed.format(name), pieces, outcomes)
         _collect_rejects(connection, paths)
@@ -182,7 +186,10 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
         fitting = [f for f in feed.formats if f.header.search(head)]
         chosen = next((f for f in fitting if f.name == landed.format), fitting[0] if fitting else None)
         if chosen:
-            pieces.append(LandedFile(landed.file_id, member, name, chosen.name, landed.parameters))
+            # a member of an archive says itself which day or symbol it is about
+            named = chosen.file_name.search(name) if chosen.file_name else None
+            parameters = {k: v for k, v in named.groupdict().items() if v} if named else landed.parameters
+            pieces.append(LandedFile(landed.file_id, member, name, chosen.name, parameters))
         else:
             outcome.skipped["other member"] = outcome.skipped.get("other member", 0) + 1
     if not pieces:
@@ -193,21 +200,25 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
 
 
 def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: Format, pieces: Sequence[LandedFile], outcomes: dict[int, FileOutcome]) -> None:
-    """Read files of one format together; when one of them fails, each alone, so that it alone is quarantined."""
+    """Read files of one format together; when one of them fails, each half again, so that it alone is quarantined."""
     pieces = [piece for piece in pieces if outcomes[piece.file_id].status == "loaded"]
+    ids = sorted({piece.file_id for piece in pieces})
+    skipped = {file_id: dict(outcomes[file_id].skipped) for file_id in ids}
     try:
         records = declared.reader(connection, feed, pieces)
         for record in records:
             _insert(connection, record, outcomes, [piece.file_id for piece in pieces])
     except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
-        ids = sorted({piece.file_id for piece in pieces})
         connection.execute("delete from incoming where list_contains(?::bigint[], _file_id)", [ids])
-        if len(pieces) > 1:
-            for piece in pieces:
-                _read_group(connection, feed, declared, [piece], outcomes)
-        elif pieces:
-            outcome = outcomes[pieces[0].file_id]
-            outcome.status, outcome.message = "quarantined", str(error).splitlines()[0] if not isinstance(error, UnreadableFile) else str(error)
+        for file_id, kinds in skipped.items():
+            outcomes[file_id].skipped = kinds
+        if len(ids) > 1:
+            for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+                _read_group(connection, feed, declared, [piece for piece in pieces if piece.file_id in half], outcomes)
+        else:
+            outcome = outcomes[ids[0]]
+            said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read as {declared.name} ({str(error).splitlines()[0]}); fetch it again"
+            outcome.status, outcome.message = "quarantined", said
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: dict[int, FileOutcome], file_ids: Sequence[int]) -> None:
@@ -237,8 +248,10 @@ def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: dict[str, int
         return
     lines = connection.execute(
         """
-        select distinct scans.file_path, lines.line, lines.csv_line, lines.error_message
+        -- one line may be wrong in several ways
+        select scans.file_path, lines.line, min(lines.csv_line), min(lines.error_message)
         from reject_line as lines join reject_scan as scans using (scan_id, file_id)
+        group by all
         """
     ).fetchall()
     rows = [(paths[path], line, text.strip()[:2000], message.splitlines()[0]) for path, line, text, message in lines if path in paths]
@@ -247,6 +260,20 @@ def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: dict[str, int
 
 
 # --- typing and checking ----------------------------------------------------------------------------------------------
+
+
+def _note_last_days(connection: duckdb.DuckDBPyConnection, files: Sequence[Landed]) -> None:
+    """Make `last_day`: the day after which a file can hold no observation, a day after it was current and fetched.
+
+    The day more is for exchanges whose date is ahead of UTC.
+    """
+    import pandas
+
+    moments = [min(datetime.fromisoformat(text) for text in (f.fetched_at, f.edition_at) if text) for f in files]
+    days = pandas.DataFrame({"file_id": pandas.array([f.file_id for f in files], "int64"), "last_day": [m.astimezone(UTC).date() + timedelta(days=1) for m in moments]})
+    connection.register("last_day_frame", days)
+    connection.execute("create or replace temp table last_day as select file_id as _file_id, last_day::date as last_day from last_day_frame")
+    connection.unregister("last_day_frame")
 
 
 def _clean(column: Column) -> str:
@@ -299,7 +326,9 @@ def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     columns = feed.columns
     texts = ", ".join(f"{_clean(column)} as {quote(column.name)}" for column in columns)
     typed = ", ".join(f"{_typed(column)} as {quote(column.name)}" for column in columns)
-    reasons = ", ".join(_reason(column, column.name in feed.key) for column in columns)
+    observed = f"typed.{quote(feed.observation_column)}"
+    future = f"case when {observed} > last_day then '{feed.observation_column}: ' || {observed} || ' lies after ' || last_day || ', the day after the file was current' end"
+    reasons = ", ".join([*(_reason(column, column.name in feed.key) for column in columns), future])
     line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := texts.{quote(c.name)}" for c in columns) + "))::varchar"
     identity = ", ".join(quote(name) for name in feed.identity)
     measures = ", ".join(quote(column.name) for column in feed.measures)
@@ -311,7 +340,9 @@ def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
         judged as (
             select typed.*, nullif(concat_ws('; ', {reasons}), '') as _reason,
                    case when nullif(concat_ws('; ', {reasons}), '') is not null then {line} end as _line
-            from typed join texts using (_file_id, _row_number)
+            from typed
+            join texts using (_file_id, _row_number)
+            join last_day using (_file_id)
         ),
         hashed as (select *, hash({measures}) as _measures from judged)
         select * exclude (_measures, _reason),
@@ -339,7 +370,7 @@ def publication_times(lag: PublicationLag, days: Sequence[object]) -> pandas.Dat
     if lag.business_days:
         holidays = USFederalHolidayCalendar().holidays("1950-01-01", "2060-12-31").values.astype("datetime64[D]")
         shifted = numpy.busday_offset(index.values.astype("datetime64[D]"), lag.days, roll="backward", holidays=holidays)
-        index = pandas.DatetimeIndex(shifted.astype("datetime64[ns]"))
+        index = pandas.DatetimeIndex(shifted.astype("datetime64[us]"))
     else:
         index = index + pandas.Timedelta(days=lag.days)
     hours, minutes = (int(part) for part in lag.at.split(":"))
@@ -403,9 +434,13 @@ def _date_editions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: 
             outcome.edition_at = fetched
 
 
+_EDITION_IN_NAME = r"_asof_\d{4}-?\d{2}-?\d{2}"
+_STREAM = f"lower(regexp_replace(name, '{_EDITION_IN_NAME}', '', 'gi'))"
+
+
 def stream_of(name: str) -> str:
-    """The name that all editions of one file share: an edition date in it is left out."""
-    return re.sub(r"_asof_\d{4}-?\d{2}-?\d{2}", "", name).lower()
+    """The name that all editions of one file share: an edition date in it is left out (`_STREAM` is the same in SQL)."""
+    return re.sub(_EDITION_IN_NAME, "", name, flags=re.IGNORECASE).lower()
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------
@@ -435,7 +470,7 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
         known as (
             select edition.file_id, edition.stream, edition.edition_at, ranges.first_observation from edition join ranges using (file_id)
             union all
-            select file_id, lower(regexp_replace(name, '_asof_\\d{{4}}-?\\d{{2}}-?\\d{{2}}', '', 'i')), edition_at, first_observation
+            select file_id, {_STREAM}, edition_at, first_observation
             from meta.file where feed = ? and status = 'loaded'
         )
         select file_id, lag(edition_at) over editions as edition_at, min(first_observation) over (editions rows between unbounded preceding and 1 preceding) as first_observation
@@ -455,8 +490,10 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
         if without:
             # a format that does not carry the column says nothing about it: the value in force stays
             listed = ", ".join(str(file_id) for file_id in without)
-            earlier = f"last_value({name} ignore nulls) over ({versions} rows between unbounded preceding and 1 preceding)"
-            measures.append(f"case when _is_new and _file_id in ({listed}) then {earlier} else {name} end as {name}")
+            is_without = f"_is_new and _file_id in ({listed})"
+            stated = f"case when not ({is_without}) then struct_pack(stated := {name}) end"  # a missing value may be stated, too
+            earlier = f"last_value({stated} ignore nulls) over ({versions} rows between unbounded preceding and 1 preceding)"
+            measures.append(f"case when {is_without} then {earlier}.stated else {name} end as {name}")
         else:
             measures.append(name)
     others = [quote(name) for name in names if name not in {c.name for c in feed.measures}]
@@ -565,7 +602,9 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
         f"""
         update meta.file set message = 'shrunk from ' || shrunk.before || ' to ' || shrunk.rows_read || ' rows: rows that are missing stay in force'
         from (
-            select file_id, rows_read, lag(rows_read) over (partition by feed, format, lower(name) order by edition_at) as before from meta.file where feed = ?
+            -- a request for another window has another address, and is no shorter edition of the same file
+            select file_id, rows_read, lag(rows_read) over (partition by format, {_STREAM}, url order by edition_at, file_id) as before
+            from meta.file where feed = ? and status = 'loaded'
         ) as shrunk
         where shrunk.file_id = file.file_id and shrunk.rows_read < {SHRUNK} * shrunk.before and file.message is null and list_contains(?::bigint[], file.file_id)
         """,

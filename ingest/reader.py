@@ -12,6 +12,7 @@ import io
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -72,7 +73,7 @@ def expanded(path: Path, name: str) -> Iterator[list[tuple[str, Path]]]:
                             unpacked.write(block)
                     members.append((Path(member.filename).name, target))
                 yield members
-        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
             raise UnreadableFile(f"{name} is a damaged zip ({error}); fetch it again") from error
     elif magic.startswith(b"\x1f\x8b"):
         with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +86,7 @@ def expanded(path: Path, name: str) -> Iterator[list[tuple[str, Path]]]:
                         if size > MAX_EXPANDED_BYTES or size > 10 * 1024**2 + MAX_EXPANSION_RATIO * path.stat().st_size:
                             raise UnreadableFile(f"{name} expands beyond {size:,} bytes: refused as a gzip bomb")
                         unpacked.write(block)
-            except (EOFError, OSError) as error:
+            except (zlib.error, EOFError, OSError) as error:
                 raise UnreadableFile(f"{name} is a damaged gzip ({error}); fetch it again") from error
             yield [(name.removesuffix(".gz"), target)]
     else:
@@ -132,6 +133,11 @@ def looks_like_html(head: str) -> bool:
 # --- delimited text ---------------------------------------------------------------------------------------------------
 
 
+def table_name(kind: str, file: LandedFile) -> str:
+    """Name of a temporary table for a file; members of one archive share its id, so their path tells them apart."""
+    return f"{kind}_{file.file_id}_{re.sub('[^a-z0-9]', '', file.path.stem)[:12]}"
+
+
 def text_table(
     connection: duckdb.DuckDBPyConnection,
     file: LandedFile,
@@ -148,7 +154,7 @@ def text_table(
     """
     from warehouse.connection import literal
 
-    table = f"text_{file.file_id}_{re.sub('[^a-z0-9]', '', file.path.stem)[:12]}"
+    table = table_name("text", file)
     with file.path.open("rb") as stream:
         encoding = encoding_of(stream.read(1 << 20))
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
@@ -394,7 +400,7 @@ def sheet_table(connection: duckdb.DuckDBPyConnection, file: LandedFile, rows: S
 
     columns = {f"c{i}": [_cell(row[i]) if i < len(row) else "" for row in rows] for i in range(width)}
     arrow = pyarrow.table({"_row_number": pyarrow.array(range(1, len(rows) + 1), pyarrow.int64()), **columns})
-    table = f"sheet_{file.file_id}"
+    table = table_name("sheet", file)
     connection.register("sheet_rows", arrow)
     connection.execute(f"create or replace temp table {table} as select * from sheet_rows")
     connection.unregister("sheet_rows")

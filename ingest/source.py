@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import json
+import logging
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote as url_quote
 from urllib.parse import urlsplit
 
 from ingest.feed import Access, Feed, FetchWindow, Format, Request, UnreadableFile
 from ingest.feeds import FEEDS, feeds_of
-from ingest.landing import Arrival, Landing
+from ingest.landing import Arrival, Completed, Landing
 from ingest.reader import expanded, head_of
 
 if TYPE_CHECKING:
@@ -28,7 +32,11 @@ USER_AGENT = "Mozilla/5.0 (compatible; Ebbtide/0.1)"  # some providers refuse cl
 TIMEOUT = (10, 120)  # seconds to connect, and between two parts of an answer
 REQUESTS_A_SECOND = {"cboe": 2.0, "fred": 2.0, "cftc": 2.0, "prices": 1.0}
 DEFAULT_REQUESTS_A_SECOND = 1.0
-MAX_BYTES = 2 * 1024**3
+MAX_BYTES = 2 * 1024**3  # an answer longer than this is refused
+MAX_RETRY_AFTER = 120  # seconds; a provider that asks for a longer pause is asked again by the next refresh
+BODY_ATTEMPTS = 3  # requests for an answer that is cut off in the middle
+
+_WHAT_TO_DO = {403: "the provider refuses this client", 429: "the provider limits requests; try again later"}
 
 
 class FetchFailed(Exception):
@@ -38,7 +46,7 @@ class FetchFailed(Exception):
 class Source(Protocol):
     """Gives the files of a provider."""
 
-    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival]:
+    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival | Completed]:
         """The provider's files with observations from `start` to `end` (both inclusive, defaults by source)."""
         ...
 
@@ -135,8 +143,11 @@ class ReplaySource:
         manifest = self.folder / "manifest.csv"
         if manifest.is_file():
             with manifest.open(encoding="utf-8-sig", newline="") as stream:
-                for row in csv.DictReader(stream):
-                    stated[row["file"]] = edition_from_text(row["edition"])
+                for number, row in enumerate(csv.DictReader(stream), start=2):
+                    try:
+                        stated[row["file"]] = edition_from_text(row["edition"])
+                    except (KeyError, ValueError, AttributeError):
+                        raise FetchFailed(f"{manifest}, line {number}: needs a file and an edition (ISO date or time), has {row}") from None
         return stated
 
     def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival]:
@@ -148,7 +159,10 @@ class ReplaySource:
                 continue
             path = self.folder / relative
             in_name = _EDITION_IN_NAME.search(path.name)
-            edition = stated.get(relative) or (edition_from_text("-".join(in_name.groups())) if in_name else None)
+            try:
+                edition = stated.get(relative) or (edition_from_text("-".join(in_name.groups())) if in_name else None)
+            except ValueError:
+                raise FetchFailed(f"feed {claim.feed.name}: {relative} has no date after _asof_; rename it") from None
             yield Arrival(claim.feed.name, claim.format.name, path.name, path.read_bytes(), edition, url=None, parameters=claim.parameters)
 
 
@@ -210,12 +224,41 @@ def _session() -> requests.Session:
 
     session = requests.Session()
     retry = Retry(
-        total=4, connect=3, read=3, backoff_factor=1.5, backoff_jitter=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=("GET",), raise_on_status=False
+        total=4,
+        connect=3,
+        read=3,
+        backoff_factor=1.5,
+        backoff_jitter=0.5,
+        status_forcelist=(429, 500, 502, 503, 504),
+        allowed_methods=("GET",),
+        raise_on_status=False,
+        retry_after_max=MAX_RETRY_AFTER,
     )
     session.mount("https://", HTTPAdapter(max_retries=retry))
     session.mount("http://", HTTPAdapter(max_retries=retry))
     session.headers["User-Agent"] = USER_AGENT
     return session
+
+
+@contextmanager
+def _kept_from_logs(secrets: Mapping[str, str]) -> Iterator[None]:
+    """Keep secrets out of what urllib3 logs: it writes whole addresses, on a retry as a warning."""
+
+    def redact(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        for secret in secrets.values():
+            text = text.replace(secret, "***").replace(url_quote(secret, safe=""), "***")
+        record.msg, record.args = text, ()
+        return True
+
+    loggers = [logging.getLogger(name) for name in ("urllib3.connectionpool", "urllib3.util.retry")] if any(secrets.values()) else []
+    for logger in loggers:
+        logger.addFilter(redact)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(redact)
 
 
 class LiveSource:
@@ -229,29 +272,37 @@ class LiveSource:
         self.landing = Landing(settings.landing_dir)
         self.session_of = session_of
 
-    def window(self, feed: Feed, start: date | None, end: date | None) -> FetchWindow:
-        """From the last landed day (a week before it, for late corrections) or the start of history, to the as-of."""
+    def window(self, feed: Feed, declared: Format, start: date | None, end: date | None) -> FetchWindow:
+        """From a week before the last day fetched without a gap (for late corrections), or the start of history, to the as-of."""
         last = end or self.settings.build_as_of().date()
-        landed = self.landing.manifest(feed.name)
-        if start is None and landed:
-            newest = max(datetime.fromisoformat(line.fetched_at).date() for line in landed)
-            start = newest - timedelta(days=7)
+        complete = self.landing.completed(feed.name).get(declared.name)
+        if start is None and complete:
+            start = min(complete, last) - timedelta(days=7)
         first = start or date(last.year - self.settings.history_years, 1, 1)
         key = self.settings.fred_api_key
         return FetchWindow(first, last, {"fred_api_key": key.get_secret_value() if key else "", "cboe_host": self.settings.cboe_host})
 
-    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival]:
-        """New bytes of the provider's feeds. Raises FetchFailed naming feed and address when one does not answer."""
+    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival | Completed]:
+        """New bytes of the provider's feeds. Raises FetchFailed naming feed and address when one does not answer.
+
+        A format whose requests were not all answered is asked for from the same day again by the next fetch.
+        """
+        self.landing = Landing(self.settings.landing_dir)
         pace = _Pace(REQUESTS_A_SECOND.get(provider, DEFAULT_REQUESTS_A_SECOND))
         with self.session_of() as session:
             for feed in feeds_of(provider):
-                window = self.window(feed, start, end)
                 for declared in feed.formats:
-                    if declared.access is Access.LIVE and declared.requests:
-                        for request in declared.requests(window):
-                            fetched = self._get(session, pace, feed, declared, request)
-                            if fetched:
-                                yield fetched
+                    if declared.access is not Access.LIVE or not declared.requests:
+                        continue
+                    window = self.window(feed, declared, start, end)
+                    asked = False
+                    for request in declared.requests(window):
+                        asked = True
+                        fetched = self._get(session, pace, feed, declared, request)
+                        if fetched:
+                            yield fetched
+                    if asked and start is None and end is None:
+                        yield Completed(feed.name, declared.name, window.end)
 
     def _get(self, session: requests.Session, pace: _Pace, feed: Feed, declared: Format, request: Request) -> Arrival | None:
         import requests
@@ -264,23 +315,26 @@ class LiveSource:
                 headers["If-None-Match"] = previous.etag
             if previous.last_modified:
                 headers["If-Modified-Since"] = previous.last_modified
+        failure = None
         try:
-            if request.page_size:
-                content, answer = self._pages(session, pace, request, headers)
-            else:
-                pace.wait()
-                answer = session.get(request.url, params={**request.params, **request.secrets}, headers=headers, timeout=TIMEOUT)
-                content = answer.content
+            with _kept_from_logs(request.secrets):
+                content, answer = self._pages(session, pace, request, headers) if request.page_size else self._ask(session, pace, request, headers)
+        except requests.exceptions.ChunkedEncodingError:
+            failure = f"{url} was cut off in the middle of the answer, {BODY_ATTEMPTS} times; try again later"
         except requests.RequestException as error:
-            # the text of the exception may hold the query, and with it a key
-            raise FetchFailed(f"feed {feed.name}: {urlsplit(url).netloc} did not answer ({type(error).__name__}) for {url}; try again later") from None
+            failure = f"{urlsplit(url).netloc} did not answer ({type(error).__name__}) for {url}; try again later"
+        except UnreadableFile as error:
+            failure = f"{url}: {error}; try again later"
+        if failure:
+            # raised outside the handler: the text of the first exception may hold the query, and with it a key
+            raise FetchFailed(f"feed {feed.name}: {failure}")
         if answer.status_code == 304 or answer.status_code in request.absent:
             return None
         if answer.status_code != 200:
-            raise FetchFailed(f"feed {feed.name}: status {answer.status_code} for {url}; see {feed.url}")
-        stated = answer.headers.get("Content-Length")
-        if stated and request.page_size is None and "Content-Encoding" not in answer.headers and len(content) != int(stated):
-            raise FetchFailed(f"feed {feed.name}: {url} was cut off after {len(content):,} of {int(stated):,} bytes; try again")
+            what_to_do = _WHAT_TO_DO.get(answer.status_code, "try again later" if answer.status_code >= 500 else "the address may have changed")
+            raise FetchFailed(f"feed {feed.name}: status {answer.status_code} for {url}; {what_to_do}; see {feed.url}")
+        if request.page_size and content == b"[]":
+            return None
         matched = declared.file_name.search(request.file_name) if declared.file_name else None
         return Arrival(
             feed.name,
@@ -294,19 +348,47 @@ class LiveSource:
             parameters={k: v for k, v in (matched.groupdict() if matched else {}).items() if v},
         )
 
-    def _pages(self, session: requests.Session, pace: _Pace, request: Request, headers: Mapping[str, str]) -> tuple[bytes, requests.Response]:
-        """All pages as one JSON array: the provider cuts at a page silently."""
-        import json
+    def _ask(
+        self, session: requests.Session, pace: _Pace, request: Request, headers: Mapping[str, str], paging: Mapping[str, str] | None = None
+    ) -> tuple[bytes, requests.Response]:
+        """The body of one answer; asked for again when it is cut off. Raises RequestException, or UnreadableFile when it is too long."""
+        from requests.exceptions import ChunkedEncodingError
 
+        params = {**request.params, **request.secrets, **(paging or {})}
+        for attempt in range(1, BODY_ATTEMPTS + 1):
+            pace.wait()
+            try:
+                with session.get(request.url, params=params, headers=dict(headers), timeout=TIMEOUT, stream=True) as answer:
+                    content = bytearray()
+                    for block in answer.iter_content(1 << 20):
+                        content += block
+                        if len(content) > MAX_BYTES:
+                            raise UnreadableFile(f"the answer is longer than {MAX_BYTES:,} bytes")
+                    return bytes(content), answer
+            except ChunkedEncodingError:
+                if attempt == BODY_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _pages(self, session: requests.Session, pace: _Pace, request: Request, headers: Mapping[str, str]) -> tuple[bytes, requests.Response]:
+        """All pages as one JSON array, up to the first empty one: a provider may cut a page shorter than asked for, silently."""
         assert request.page_size
         rows: list[object] = []
+        before: object = None
         while True:
-            pace.wait()
             paging = {"$limit": str(request.page_size), "$offset": str(len(rows))}
-            answer = session.get(request.url, params={**request.params, **request.secrets, **paging}, headers=dict(headers), timeout=TIMEOUT)
+            content, answer = self._ask(session, pace, request, headers, paging)
             if answer.status_code != 200:
-                return answer.content, answer
-            page = answer.json()
-            rows.extend(page)
-            if len(page) < request.page_size:
+                return content, answer
+            try:
+                page = json.loads(content)
+            except ValueError:
+                page = None
+            if not isinstance(page, list):
+                raise UnreadableFile(f"the page from row {len(rows):,} is not a list of rows")
+            if not page:
                 return json.dumps(rows, separators=(",", ":")).encode(), answer
+            if page == before:
+                raise UnreadableFile(f"the page from row {len(rows):,} repeats the one before: the provider does not page")
+            rows.extend(page)
+            before = page

@@ -59,7 +59,10 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -
     from rich.cells import cell_len
 
     text = [[as_text(value) for value in row] for row in rows]
-    numeric = [bool(rows) and all(isinstance(row[at], int | float) and not isinstance(row[at], bool) or row[at] is None for row in rows) for at in range(len(columns))]
+    numeric = [
+        bool(rows) and all((isinstance(row[at], int | float) and not isinstance(row[at], bool)) or row[at] is None for row in rows)
+        for at in range(len(columns))
+    ]
     widths = [max([cell_len(column), *(cell_len(row[at]) for row in text)]) for at, column in enumerate(columns)]
 
     def line(cells: Sequence[str]) -> str:
@@ -123,7 +126,9 @@ def refresh() -> None:
             _show_files(settings)
         for line in summary_lines(settings):
             click.echo(line)
-        click.echo(f"Next: .venv/bin/ebbtide query \"from signals.fct_retreat_index_daily order by 1 desc limit 5\"; data docs in {settings.quality_dir / 'data_docs'}")
+        click.echo(
+            f'Next: .venv/bin/ebbtide query "from signals.fct_retreat_index_daily order by 1 desc limit 5"; data docs in {settings.quality_dir / "data_docs"}'
+        )
 
 
 def _show_files(settings: Settings) -> None:

@@ -117,7 +117,9 @@ def publish_build(settings: Settings, manifest: Path) -> Path:
         status = feed_status(connection, as_of)
         connection.execute(f"attach {literal(settings.next_mart_path)} as mart")
         _copy_record(connection, build_id, status, _lineage(connection, manifest))
-        counted = connection.execute("select coalesce(sum(estimated_size), 0) from duckdb_tables() where database_name = 'mart' and schema_name not in ('meta', 'quality')")
+        counted = connection.execute(
+            "select coalesce(sum(estimated_size), 0) from duckdb_tables() where database_name = 'mart' and schema_name not in ('meta', 'quality')"
+        )
         row = counted.fetchone()
         rows = int(row[0]) if row else 0
         connection.execute(
@@ -144,7 +146,9 @@ def _copy_record(connection: duckdb.DuckDBPyConnection, build_id: str, status: l
         connection.execute(f"create or replace table mart.{table} as select * from warehouse.{table}")
     connection.register("status_frame", pandas.DataFrame(status))
     connection.execute("create or replace table mart.meta.feed_status as select * from status_frame order by feed")
-    connection.execute("alter table mart.meta.feed_status alter last_observation type date; alter table mart.meta.feed_status alter last_edition_at type timestamp")
+    connection.execute(
+        "alter table mart.meta.feed_status alter last_observation type date; alter table mart.meta.feed_status alter last_edition_at type timestamp"
+    )
     connection.unregister("status_frame")
     connection.execute("create or replace table mart.meta.lineage (model varchar, feed varchar, file_id bigint)")
     if lineage:
@@ -158,7 +162,9 @@ def _copy_record(connection: duckdb.DuckDBPyConnection, build_id: str, status: l
             """
         )
         connection.unregister("lineage_frame")
-    connection.execute("create or replace table mart.quality.validation_result as select * from warehouse.quality.validation_result where build_id = ?", [build_id])
+    connection.execute(
+        "create or replace table mart.quality.validation_result as select * from warehouse.quality.validation_result where build_id = ?", [build_id]
+    )
 
 
 def _lineage(connection: duckdb.DuckDBPyConnection, manifest: Path) -> list[tuple[str, str]]:

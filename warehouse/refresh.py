@@ -194,7 +194,9 @@ def summary_lines(settings: Settings) -> list[str]:
     builds = published_builds(settings)
     before = next((b for b in reversed(builds) if not b.current), None)
     with connect_published(settings) as connection:
-        build_id, source, as_of = connection.execute("select build_id, source, as_of from meta.build where status = 'published' order by build_id desc limit 1").fetchone()  # type: ignore[misc]
+        build_id, source, as_of = connection.execute(
+            "select build_id, source, as_of from meta.build where status = 'published' order by build_id desc limit 1"
+        ).fetchone()  # type: ignore[misc]
         index = connection.execute(
             "select observation_date, retreat_index, regime from signals.fct_retreat_index_daily where retreat_index is not null order by 1 desc limit 1"
         ).fetchone()
@@ -242,5 +244,3 @@ def _change_line(settings: Settings, before: str | None, index: tuple[Any, ...] 
         return f"Since build {before}: nothing changed"
     regime = "regime unchanged" if earlier[2] == index[2] else f"regime {earlier[2]} -> {index[2]}".replace("_", " ")
     return f"Since build {before}: index {earlier[1]:.1f} ({earlier[0]}) -> {index[1]:.1f} ({index[0]}), {regime}"
-
-

@@ -9,9 +9,7 @@ from ingest.feed import Feed
 
 PROVIDERS: tuple[str, ...] = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py")))
 
-FEEDS: dict[str, Feed] = {
-    feed.name: feed for provider in PROVIDERS for feed in importlib.import_module(f"ingest.feeds.{provider}").FEEDS
-}
+FEEDS: dict[str, Feed] = {feed.name: feed for provider in PROVIDERS for feed in importlib.import_module(f"ingest.feeds.{provider}").FEEDS}
 
 
 def feeds_of(provider: str) -> list[Feed]:

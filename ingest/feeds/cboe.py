@@ -132,7 +132,15 @@ PUT_CALL = Feed(
         Column("call_contracts", "BIGINT", "Call options", "contracts", names=("call", "calls"), minimum=0),
         Column("put_contracts", "BIGINT", "Put options", "contracts", names=("put", "puts"), minimum=0),
         Column("total_contracts", "BIGINT", "Calls and puts", "contracts", names=("total",), minimum=0, required=False),
-        Column("published_ratio", "DOUBLE", "Puts / calls as published, two decimals; volume only", "ratio", names=("p_c_ratio", "put_call_ratio"), minimum=0, required=False),
+        Column(
+            "published_ratio",
+            "DOUBLE",
+            "Puts / calls as published, two decimals; volume only",
+            "ratio",
+            names=("p_c_ratio", "put_call_ratio"),
+            minimum=0,
+            required=False,
+        ),
     ),
     formats=(
         Format(

@@ -10,8 +10,22 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Reader, Records, Request, UnreadableFile, normalise_header
-from ingest.reader import delimited, match_columns, one_by_one
+from ingest.feed import (
+    Access,
+    Cadence,
+    Column,
+    Feed,
+    FetchWindow,
+    Format,
+    LandedFile,
+    PublicationLag,
+    Reader,
+    Records,
+    Request,
+    UnreadableFile,
+    normalise_header,
+)
+from ingest.reader import delimited, match_columns, one_by_one, table_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,7 +59,14 @@ def _traders(name: str, provider: str, spread: bool = True) -> list[Column]:
     sides = ("long", "short", "spread") if spread else ("long", "short")
     label = name.replace("_", " ")
     return [
-        Column(f"traders_{name}_{side}", "BIGINT", f"Number of {label} traders {side}; null where suppressed", "traders", names=(f"traders_{provider}_{side}",), required=False)
+        Column(
+            f"traders_{name}_{side}",
+            "BIGINT",
+            f"Number of {label} traders {side}; null where suppressed",
+            "traders",
+            names=(f"traders_{provider}_{side}",),
+            required=False,
+        )
         for side in sides
     ]
 
@@ -68,7 +89,12 @@ def _columns(groups: Sequence[tuple[str, str, bool]]) -> tuple[Column, ...]:
         for side in ("long", "short")
     ]
     return (
-        Column("observation_date", "DATE", "Report date, usually Tuesday, Monday in some holiday weeks", names=("report_date_as_yyyy_mm_dd", "report_date_as_mm_dd_yyyy")),
+        Column(
+            "observation_date",
+            "DATE",
+            "Report date, usually Tuesday, Monday in some holiday weeks",
+            names=("report_date_as_yyyy_mm_dd", "report_date_as_mm_dd_yyyy"),
+        ),
         Column("contract_code", "TEXT", "CFTC contract market code; names change, codes do not", names=("cftc_contract_market_code",)),
         Column("report_scope", "TEXT", "FutOnly (futures) or Combined (futures and options)", names=("futonly_or_combined",), required=False),
         Column("contract_name", "TEXT", "Market and exchange", names=("market_and_exchange_names", "contract_market_name"), required=False),
@@ -84,7 +110,9 @@ def _columns(groups: Sequence[tuple[str, str, bool]]) -> tuple[Column, ...]:
         *_traders("total_reportable", "tot_rept", spread=False),
         *concentration,
         Column("contract_units", "TEXT", "Size of a contract", required=False),
-        Column("published_at", "TIMESTAMP", "When the row was published (Socrata `:created_at`, UTC); null in text files", names=(":created_at",), required=False),
+        Column(
+            "published_at", "TIMESTAMP", "When the row was published (Socrata `:created_at`, UTC); null in text files", names=(":created_at",), required=False
+        ),
     )
 
 
@@ -94,9 +122,11 @@ def _read_socrata(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
 
     from warehouse.connection import literal
 
-    table = f"socrata_{file.file_id}"
+    table = table_name("socrata", file)
     try:
-        connection.execute(f"create or replace temp table {table} as select row_number() over () as _row_number, json as record from read_json_objects({literal(file.path)})")
+        connection.execute(
+            f"create or replace temp table {table} as select row_number() over () as _row_number, json as record from read_json_objects({literal(file.path)})"
+        )
     except duckdb.Error as error:
         raise UnreadableFile(f"{file.name} is not complete JSON ({str(error).splitlines()[0]}); fetch it again") from error
     keys = [key for (key,) in connection.execute(f"select distinct unnest(json_keys(record)) from {table} order by 1").fetchall()]

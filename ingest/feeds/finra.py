@@ -32,7 +32,14 @@ FEEDS = (
         columns=(
             Column("observation_date", "DATE", "Last day of the month", names=("year_month", "month_year")),
             Column("debit_balances", "DOUBLE", "Margin debt", "million USD", names=("debit_balances_in_customers_securities_margin_accounts",), minimum=0),
-            Column("free_credit_cash", "DOUBLE", "Free credit in cash accounts", "million USD", names=("free_credit_balances_in_customers_cash_accounts",), minimum=0),
+            Column(
+                "free_credit_cash",
+                "DOUBLE",
+                "Free credit in cash accounts",
+                "million USD",
+                names=("free_credit_balances_in_customers_cash_accounts",),
+                minimum=0,
+            ),
             Column(
                 "free_credit_margin",
                 "DOUBLE",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
-from ingest.reader import header_line, json_records, one_by_one, text_table
+from ingest.reader import all_blank, blank_lines, header_line, json_records, one_by_one, text_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,13 +44,18 @@ def _read_graph(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedF
     number, line, _ = header_line(file.path, re.compile(r"^\W*(DATE|observation_date)\W*,", re.IGNORECASE))
     names = [name.strip() for name in next(csv.reader([line.lstrip("\ufeff")]))]
     table = text_table(connection, file, skip=number + 1, width=len(names), delimiter=",")
+    blank = all_blank(range(len(names)))
+    blanks = connection.execute(f"select count(*) from {table} where {blank}").fetchone()
+    assert blanks is not None
     body = " union all ".join(
-        f"select _row_number * {len(names) - 1} - {len(names) - 1 - position} as _row_number, c0, {literal(name)} as series_id, c{position} as value from {table}"
+        f"select _row_number * {len(names) - 1} - {len(names) - 1 - position} as _row_number, c0, {literal(name)} as series_id, c{position} as value "
+        f"from {table} where not ({blank})"
         for position, name in enumerate(names)
         if position
     )
-    sql = f"select {file.file_id} as _file_id, _row_number, series_id, c0 as observation_date, value from ({body}) where nullif(trim(c0), '') is not null"
-    return Records(sql=sql, columns=("series_id", "observation_date", "value"), skipped={file.file_id: {"header": number + 1}})
+    sql = f"select {file.file_id} as _file_id, _row_number, series_id, c0 as observation_date, value from ({body})"
+    skipped = {"title": number, "header": 1, "blank": blank_lines(file.path, number + 1) + blanks[0]}
+    return Records(sql=sql, columns=("series_id", "observation_date", "value"), skipped={file.file_id: {k: v for k, v in skipped.items() if v}})
 
 
 def _read_api(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> list[Records]:

@@ -29,7 +29,9 @@ def _spreadsheetml(path: Path) -> Mapping[str, list[list[Any]]]:
 
     text = re.sub(r"&(?!(?:[A-Za-z]+|#\d+|#x[0-9A-Fa-f]+);)", "&amp;", decode(path.read_bytes()).lstrip("\ufeff"))
     try:
-        root = fromstring(text.encode("utf-8") if "encoding" not in text[:80].lower() else re.sub(r'encoding="[^"]*"', 'encoding="utf-8"', text, count=1).encode("utf-8"))
+        root = fromstring(
+            text.encode("utf-8") if "encoding" not in text[:80].lower() else re.sub(r'encoding="[^"]*"', 'encoding="utf-8"', text, count=1).encode("utf-8")
+        )
     except (ParseError, DefusedXmlException) as error:
         raise UnreadableFile(f"not readable as a SpreadsheetML workbook ({error}); fetch it again") from error
     sheets: dict[str, list[list[Any]]] = {}

@@ -31,7 +31,10 @@ def _read_monthly(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
                coalesce(last_day(try_strptime(c0, ['%Y-%m-%d', '%m/%d/%Y', '%Y-%m']))::varchar, c0) as observation_date, index_name, value
         from (
             select _row_number, c0, {label} as index_name, value, cast(column_name[2:] as integer) as position
-            from (unpivot (select _row_number, c0, {", ".join(indices)} from {table} where trim(c0) <> '') on {", ".join(indices)} into name column_name value value)
+            from (
+                unpivot (select _row_number, c0, {", ".join(indices)} from {table} where trim(c0) <> '')
+                on {", ".join(indices)} into name column_name value value
+            )
             where trim(value) <> ''
         )
     """
@@ -63,7 +66,14 @@ FEEDS = (
             Column("value", "DOUBLE", "Value of the index", "index; 1985-2019 = 100 for GPR, shares in percent"),
         ),
         formats=(
-            Format("workbook", Access.LIVE, re.compile(r"(?im)^month\tGPR\t"), one_by_one(_read_monthly), "Old-format workbook (.xls), one column an index", requests=_monthly_requests),
+            Format(
+                "workbook",
+                Access.LIVE,
+                re.compile(r"(?im)^month\tGPR\t"),
+                one_by_one(_read_monthly),
+                "Old-format workbook (.xls), one column an index",
+                requests=_monthly_requests,
+            ),
         ),
     ),
     Feed(
@@ -84,7 +94,14 @@ FEEDS = (
             Column("gprd_threat", "DOUBLE", "Part about threats", "index, 1985-2019 = 100", minimum=0, required=False),
         ),
         formats=(
-            Format("workbook", Access.LIVE, re.compile(r"(?im)^(DAY|date)\t.*\bGPRD\b"), spreadsheet(r"^(DAY|date)\t.*\bGPRD\b"), "Old-format workbook (.xls)", requests=_daily_requests),
+            Format(
+                "workbook",
+                Access.LIVE,
+                re.compile(r"(?im)^(DAY|date)\t.*\bGPRD\b"),
+                spreadsheet(r"^(DAY|date)\t.*\bGPRD\b"),
+                "Old-format workbook (.xls)",
+                requests=_daily_requests,
+            ),
         ),
     ),
 )

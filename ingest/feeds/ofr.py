@@ -41,7 +41,14 @@ FEEDS = (
             _part("emerging_markets", "Emerging markets"),
         ),
         formats=(
-            Format("csv", Access.LIVE, re.compile(r"(?i)^\W*Date,\s*OFR FSI,"), delimited(r"^\W*Date,\s*OFR FSI,"), "Whole history, dates ISO or M/D/YYYY", requests=_requests),
+            Format(
+                "csv",
+                Access.LIVE,
+                re.compile(r"(?i)^\W*Date,\s*OFR FSI,"),
+                delimited(r"^\W*Date,\s*OFR FSI,"),
+                "Whole history, dates ISO or M/D/YYYY",
+                requests=_requests,
+            ),
         ),
     ),
 )

@@ -46,7 +46,11 @@ FEEDS = (
                 "DOUBLE",
                 "Gold held",
                 "troy ounces",
-                names=("total_net_asset_value_ounces_in_the_trust_as_at_4_15_p_m_nyt", "total_net_asset_value_ounces_in_the_trust", "total_net_asset_value_ounces_in_the_trust_as_at_4_15pm_nyt"),
+                names=(
+                    "total_net_asset_value_ounces_in_the_trust_as_at_4_15_p_m_nyt",
+                    "total_net_asset_value_ounces_in_the_trust",
+                    "total_net_asset_value_ounces_in_the_trust_as_at_4_15pm_nyt",
+                ),
                 minimum=0,
             ),
             Column(

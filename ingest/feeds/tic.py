@@ -154,7 +154,14 @@ FEEDS = (
             Column("holdings", "DOUBLE", "Treasury securities held", "billion USD"),
         ),
         formats=(
-            Format("history_text", Access.LIVE, re.compile(r"(?i)MAJOR FOREIGN HOLDERS OF TREASURY SECURITIES[\s\S]*^Country\W+\d{4}\b(?!-)", re.MULTILINE), one_by_one(_read_history), "History from 2000-03, extended to the last full year", requests=_history_requests),
+            Format(
+                "history_text",
+                Access.LIVE,
+                re.compile(r"(?i)MAJOR FOREIGN HOLDERS OF TREASURY SECURITIES[\s\S]*^Country\W+\d{4}\b(?!-)", re.MULTILINE),
+                one_by_one(_read_history),
+                "History from 2000-03, extended to the last full year",
+                requests=_history_requests,
+            ),
             Format("current_text", Access.LIVE, re.compile(r"(?im)^Country\t\d{4}-\d{2}"), one_by_one(_read_current), "The last 13 months", requests=_requests),
         ),
     ),

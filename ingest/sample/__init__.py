@@ -11,10 +11,11 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, ofr, prices, tic
+from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, ofr, prices, sec, tic
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
-from ingest.sample.world import SEED, STRENGTH, truth
+from ingest.sample.process import SEED, STRENGTH
+from ingest.sample.world import truth
 from ingest.sample.world import world as simulated
 
 __all__ = ["END", "SEED", "STRENGTH", "SampleFile", "render", "truth"]
@@ -31,6 +32,7 @@ _WRITERS = {
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
+    sec.files: {"sec_nport"},
 }
 
 
@@ -41,8 +43,8 @@ def render(
 
     A file without revisions comes once, current at `as_of` or when its provider stopped changing it. A file with revisions or late
     publications comes once more for each of them that happened by `as_of`, current at that moment. `feeds` limits the files to those of
-    these feeds. `strength` is the retreat's lasting
-    shift in standard deviations of each core signal, 0 for a world without retreat. Raises ValueError for a time outside the world.
+    these feeds. `strength` is the retreat's lasting shift in standard deviations of each core signal, 0 for a world without retreat.
+    Raises ValueError for a time outside the world.
     """
     moment = dates.as_moment(as_of)
     if not np.datetime64(f"{first_year}-01-01") < moment <= dates.as_moment(END):

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from ingest.sample import dates
 from ingest.sample.dates import Days
 from ingest.sample.file import SampleFile, View, text
-from ingest.sample.world import COMMODITY_GROUPS, CONSOLIDATED_IN_SMALL_UNITS, FINANCIAL_GROUPS, Positions, World
+from ingest.sample.positions import COMMODITY_GROUPS, CONSOLIDATED_IN_SMALL_UNITS, FINANCIAL_GROUPS
+from ingest.sample.tables import Positions
+from ingest.sample.world import World
 
 SOCRATA_FROM = np.datetime64("2021-01-01", "D")
 _SUPPRESSED_BELOW = 4  # a count of fewer traders is not shown
@@ -36,16 +38,66 @@ class _Name:
 
 
 _NAMES: Mapping[str, _Name] = {
-    "13874A": _Name("E-MINI S&P 500 STOCK INDEX", "E-MINI S&P 500", "CME ", "CHICAGO MERCANTILE EXCHANGE", "00", "138 ", "S&P BROAD BASED STOCK INDICES", "($50 X S&P 500 INDEX)", "F20", "STOCK INDICES"),
-    "13874+": _Name("S&P 500 Consolidated", "S&P 500 Consolidated", "CME ", "CHICAGO MERCANTILE EXCHANGE", "00", "138 ", "S&P BROAD BASED STOCK INDICES", "(S&P 500 INDEX X $50.00)", "F20", "STOCK INDICES"),
-    "1170E1": _Name("VIX FUTURES", "VIX FUTURES", "E   ", "CBOE FUTURES EXCHANGE", "00", "117 ", "VIX", "($1000 X INDEX)", "F90", "OTHER FINANCIAL INSTRUMENTS"),
-    "209742": _Name("NASDAQ-100 STOCK INDEX (MINI)", "NASDAQ MINI", "CME ", "CHICAGO MERCANTILE EXCHANGE", "00", "209 ", "NASDAQ BROAD BASED INDICES", "(NASDAQ 100 STOCK INDEX X $20)", "F20", "STOCK INDICES"),
-    "043602": _Name("10-YEAR U.S. TREASURY NOTES", "UST 10Y NOTE", "CBT ", "CHICAGO BOARD OF TRADE", "00", "043 ", "T-NOTES, 6.5-10 YEAR", "(CONTRACTS OF $100,000 FACE VALUE)", "F30", "INTEREST RATES - U.S. TREASURY"),
-    "097741": _Name("JAPANESE YEN", "JAPANESE YEN", "CME ", "CHICAGO MERCANTILE EXCHANGE", "00", "097 ", "JAPANESE YEN", "(CONTRACTS OF JPY 12,500,000)", "F10", "CURRENCY"),
+    "13874A": _Name(
+        "E-MINI S&P 500 STOCK INDEX",
+        "E-MINI S&P 500",
+        "CME ",
+        "CHICAGO MERCANTILE EXCHANGE",
+        "00",
+        "138 ",
+        "S&P BROAD BASED STOCK INDICES",
+        "($50 X S&P 500 INDEX)",
+        "F20",
+        "STOCK INDICES",
+    ),
+    "13874+": _Name(
+        "S&P 500 Consolidated",
+        "S&P 500 Consolidated",
+        "CME ",
+        "CHICAGO MERCANTILE EXCHANGE",
+        "00",
+        "138 ",
+        "S&P BROAD BASED STOCK INDICES",
+        "(S&P 500 INDEX X $50.00)",
+        "F20",
+        "STOCK INDICES",
+    ),
+    "1170E1": _Name(
+        "VIX FUTURES", "VIX FUTURES", "E   ", "CBOE FUTURES EXCHANGE", "00", "117 ", "VIX", "($1000 X INDEX)", "F90", "OTHER FINANCIAL INSTRUMENTS"
+    ),
+    "209742": _Name(
+        "NASDAQ-100 STOCK INDEX (MINI)",
+        "NASDAQ MINI",
+        "CME ",
+        "CHICAGO MERCANTILE EXCHANGE",
+        "00",
+        "209 ",
+        "NASDAQ BROAD BASED INDICES",
+        "(NASDAQ 100 STOCK INDEX X $20)",
+        "F20",
+        "STOCK INDICES",
+    ),
+    "043602": _Name(
+        "10-YEAR U.S. TREASURY NOTES",
+        "UST 10Y NOTE",
+        "CBT ",
+        "CHICAGO BOARD OF TRADE",
+        "00",
+        "043 ",
+        "T-NOTES, 6.5-10 YEAR",
+        "(CONTRACTS OF $100,000 FACE VALUE)",
+        "F30",
+        "INTEREST RATES - U.S. TREASURY",
+    ),
+    "097741": _Name(
+        "JAPANESE YEN", "JAPANESE YEN", "CME ", "CHICAGO MERCANTILE EXCHANGE", "00", "097 ", "JAPANESE YEN", "(CONTRACTS OF JPY 12,500,000)", "F10", "CURRENCY"
+    ),
     "133741": _Name("BITCOIN", "BITCOIN", "CME ", "CHICAGO MERCANTILE EXCHANGE", "00", "133 ", "BITCOIN", "(5 Bitcoins)", "F85", "OTHER FINANCIAL INSTRUMENTS"),
     "088691": _Name("GOLD", "GOLD", "CMX ", "COMMODITY EXCHANGE INC.", "01", "088 ", "GOLD", "(CONTRACTS OF 100 TROY OUNCES)", "N20", "PRECIOUS METALS"),
-    "085692": _Name("COPPER-GRADE #1", "COPPER- #1", "CMX ", "COMMODITY EXCHANGE INC.", "01", "085 ", "COPPER", "(CONTRACTS OF 25,000 POUNDS)", "N25", "BASE METALS"),
-}  # fmt: skip
+    "085692": _Name(
+        "COPPER-GRADE #1", "COPPER- #1", "CMX ", "COMMODITY EXCHANGE INC.", "01", "085 ", "COPPER", "(CONTRACTS OF 25,000 POUNDS)", "N25", "BASE METALS"
+    ),
+}
 _LARGE_UNITS = "(S&P 500 INDEX X $250.00)"
 
 
@@ -137,7 +189,14 @@ def _text_header(report: _Report) -> str:
     names += [f"{stem}_{kind}" for kind in kinds for stem in shares]
     names += [f"{stem}_{kind}" for kind in kinds for stem, _ in _trader_columns(report)]
     names += [f"{stem}_{kind}" for kind in kinds for stem, _ in _CONCENTRATION]
-    names += ["Contract_Units", "CFTC_Contract_Market_Code_Quotes", "CFTC_Market_Code_Quotes", "CFTC_Commodity_Code_Quotes", "CFTC_SubGroup_Code", "FutOnly_or_Combined"]
+    names += [
+        "Contract_Units",
+        "CFTC_Contract_Market_Code_Quotes",
+        "CFTC_Market_Code_Quotes",
+        "CFTC_Commodity_Code_Quotes",
+        "CFTC_SubGroup_Code",
+        "FutOnly_or_Combined",
+    ]
     return ",".join(f'"{name}"' for name in names)
 
 
@@ -169,19 +228,22 @@ def _text_lines(report: _Report, code: str, each: Positions, shown: Days) -> lis
     numbers = _numbers(report, each)
     columns = _position_columns(report)
     positions = [numbers[name][places] for _, name in columns]
-    zeros = np.zeros(len(places))
-    shares = [100.0 * values / positions[0] for values in positions]
-    cells: list[list[str]] = []
-    copies = [positions, positions, [zeros] * len(positions)] if report.has_old_and_other else [positions]
-    cells += [[f"{value:8.0f}" for value in values.tolist()] for copy in copies for values in copy]
-    cells += [[f"{value:8d}" for value in _changes(numbers[name])[places].tolist()] for _, name in columns]
-    copies = [shares, shares, [zeros + 100.0, *[zeros] * (len(shares) - 1)]] if report.has_old_and_other else [shares]
-    cells += [[f"{value:7.1f}" for value in values.tolist()] for copy in copies for values in copy]
-    counts = [[f"{count:7d}" if count >= _SUPPRESSED_BELOW or name == "total" else "." for count in each.traders[name][places].tolist()] for _, name in _trader_columns(report)]
-    none = [["      0"] * len(places)] * len(counts)
-    cells += [*counts, *counts, *none] if report.has_old_and_other else counts
+    padded = [[f"{value:8d}" for value in values.tolist()] for values in positions]
+    changes = [[f"{value:8d}" for value in _changes(numbers[name])[places].tolist()] for _, name in columns]
+    shares = [[f"{value:7.1f}" for value in (100.0 * values / positions[0]).tolist()] for values in positions]
+    none = {cell: [cell] * len(places) for cell in ("       0", "      0", "    0.0", "  100.0", "     0.0")}
+    counts = [
+        [f"{count:7d}" if count >= _SUPPRESSED_BELOW or name == "total" else "." for count in each.traders[name][places].tolist()]
+        for _, name in _trader_columns(report)
+    ]
     largest = [[f"{value:8.1f}" for value in each.concentration[name][places].tolist()] for _, name in _CONCENTRATION]
-    cells += [*largest, *largest, *([["     0.0"] * len(places)] * len(largest))] if report.has_old_and_other else largest
+    if report.has_old_and_other:
+        # metals have one crop year: what is "old" is all there is, "other" is nothing
+        padded = [*padded, *padded, *[none["       0"]] * len(padded)]
+        shares = [*shares, *shares, none["  100.0"], *[none["    0.0"]] * (len(shares) - 1)]
+        counts = [*counts, *counts, *[none["      0"]] * len(counts)]
+        largest = [*largest, *largest, *[none["     0.0"]] * len(largest)]
+    cells = [*padded, *changes, *shares, *counts, *largest]
     name = _NAMES[code]
     lines = []
     for place, values in zip(places, zip(*cells, strict=True), strict=True):

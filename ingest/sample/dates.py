@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any, TypeAlias
@@ -29,7 +28,7 @@ END = datetime(2023, 12, 29, 23, 59, 59, tzinfo=UTC)
 _LUNAR_NEW_YEAR = (
     "2003-02-01 2004-01-22 2005-02-09 2006-01-29 2007-02-17 2008-02-07 2009-01-26 2010-02-14 2011-02-03 2012-01-23 2013-02-10 "
     "2014-01-31 2015-02-19 2016-02-08 2017-01-28 2018-02-16 2019-02-05 2020-01-25 2021-02-12 2022-02-01 2023-01-22"
-).split()
+)
 
 
 @cache
@@ -38,7 +37,7 @@ def sessions(exchange: str = "XNYS") -> Days:
     if exchange == "XSTC":
         weekdays = pd.bdate_range(SETTLING_FROM, str(LAST_DAY))
         fixed = [(1, 1), (4, 30), (5, 1), (9, 2)]
-        closed = {day + np.timedelta64(n, "D") for day in np.array(_LUNAR_NEW_YEAR, "datetime64[D]") for n in range(-2, 5)}
+        closed = {day + np.timedelta64(n, "D") for day in np.array(_LUNAR_NEW_YEAR.split(), "datetime64[D]") for n in range(-2, 5)}
         days = weekdays.to_numpy().astype("datetime64[D]")
         open_days = [(day.month, day.day) not in fixed for day in weekdays]
         return np.asarray(days[np.array(open_days) & ~np.isin(days, np.array(sorted(closed)))])
@@ -96,10 +95,8 @@ def local_to_utc(days: Days, at: str, zone: str) -> Moments:
 def published(days: Days, lag: PublicationLag) -> Moments:
     """UTC moments (seconds) at which observations of `days` appear, by a documented publication lag."""
     if lag.business_days:
-        on = np.busday_offset(days, lag.days, roll="backward", holidays=federal_holidays())
-    else:
-        on = days + np.timedelta64(lag.days, "D")
-    return local_to_utc(np.asarray(on), lag.at, lag.zone)
+        return local_to_utc(np.asarray(np.busday_offset(days, lag.days, roll="backward", holidays=federal_holidays())), lag.at, lag.zone)
+    return local_to_utc(days + np.timedelta64(lag.days, "D"), lag.at, lag.zone)
 
 
 def moment(day: date | str, at: str = "16:00", zone: str = "America/New_York") -> datetime:
@@ -122,35 +119,12 @@ def as_datetime(when: np.datetime64) -> datetime:
     return datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=UTC)
 
 
-NEW_YORK = "America/New_York"
-CHICAGO = "America/Chicago"
-_NEXT_BUSINESS_DAY = PublicationLag(1, "16:00", CHICAGO, business_days=True)
-_WEEKLY_RATES = PublicationLag(4, "15:30", CHICAGO, business_days=True)
-
-# Publication delays of the providers, by feed or by (feed, series); the declared feeds must say the same.
-LAGS: Mapping[str | tuple[str, str], PublicationLag] = {
-    "cboe_put_call": PublicationLag(0, "18:30"),
-    "cboe_index_history": PublicationLag(0, "17:00"),
-    "fred_series": _NEXT_BUSINESS_DAY,
-    ("fred_series", "CBBTCUSD"): PublicationLag(1, "19:00", CHICAGO),
-    ("fred_series", "DTWEXBGS"): _WEEKLY_RATES,
-    ("fred_series", "DEXINUS"): _WEEKLY_RATES,
-    ("fred_series", "DEXJPUS"): _WEEKLY_RATES,
-    "cftc_tff": PublicationLag(3, "15:30", business_days=True),
-    "cftc_disaggregated": PublicationLag(3, "15:30", business_days=True),
-    "ofr_fsi": PublicationLag(2, "12:00", business_days=True),
-    "gld_archive": PublicationLag(1, "08:00", business_days=True),
-    "tic_major_foreign_holders": PublicationLag(47, "16:00"),
-    "finra_margin": PublicationLag(21, "24:00"),
-    "gpr_monthly": PublicationLag(7, "24:00"),
-    "gpr_daily": PublicationLag(7, "24:00"),
-    "price_daily": PublicationLag(0, "20:00"),
-    "ssga_nav": PublicationLag(1, "08:00", business_days=True),
-    "ishares_nav": PublicationLag(1, "08:00", business_days=True),
-    "vanguard_nav": PublicationLag(1, "08:00", business_days=True),
-}
+CHICAGO = "America/Chicago"  # a vintage of ALFRED is known at the end of its day there
 
 
 def lag_of(feed: str, series: str | None = None) -> PublicationLag:
-    """The delay of a series of a feed, or of the feed as a whole."""
-    return LAGS.get((feed, series), LAGS[feed]) if series else LAGS[feed]
+    """The delay that is declared for a series of a feed, or for the feed as a whole."""
+    from ingest.feeds import FEEDS
+
+    declared = FEEDS[feed]
+    return declared.lag_by.get(series, declared.lag) if series else declared.lag

@@ -9,9 +9,11 @@ import numpy as np
 
 from ingest.sample import dates
 from ingest.sample.file import SampleFile, View, number, text, workbook
-from ingest.sample.world import Fund, World, stream
+from ingest.sample.process import stream
+from ingest.sample.tables import Fund
+from ingest.sample.world import World
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _SSGA = {
     "SPY": "SPDR® S&P 500® ETF Trust",
     "XLU": "The Utilities Select Sector SPDR® Fund",

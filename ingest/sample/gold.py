@@ -10,7 +10,7 @@ from ingest.sample import dates
 from ingest.sample.file import SampleFile, View, text, workbook
 from ingest.sample.world import World
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _CSV_UNTIL = np.datetime64("2014-12-31", "D")
 _CSV_HEADER = (
     "Date, GLD Close, NAV per GLD in Gold, NAV/share at 10.30 a.m. NYT, Indicative Price of GLD at 4.15 p.m. NYT, "

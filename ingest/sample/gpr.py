@@ -10,12 +10,13 @@ import pandas as pd
 
 from ingest.sample import dates
 from ingest.sample.file import SampleFile, View, old_workbook
-from ingest.sample.world import World, stream
+from ingest.sample.process import stream
+from ingest.sample.world import World
 
 _COUNTRIES = (
-    "ARG AUS BEL BRA CAN CHE CHL CHN COL DEU DNK EGY ESP FIN FRA GBR HKG HUN IDN IND ISR ITA JPN KOR MEX MYS NLD NOR PER PHL POL PRT RUS SAU SWE "
-    "THA TUN TUR TWN UKR USA VEN VNM ZAF"
-).split()
+    "ARG AUS BEL BRA CAN CHE CHL CHN COL DEU DNK EGY ESP FIN FRA GBR HKG HUN IDN IND ISR ITA JPN KOR MEX MYS NLD NOR PER PHL POL PRT RUS SAU "
+    "SWE THA TUN TUR TWN UKR USA VEN VNM ZAF"
+)
 _MONTHLY_LABELS = {
     "month": "Date (year/month)",
     "GPR": "Recent GPR (Index: 1985:2019=100)",
@@ -64,15 +65,15 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
         yield SampleFile("gpr_monthly", "workbook", "data_gpr_export.xls", view.current(), _monthly(world, days, columns, shown))
 
 
-def _monthly(world: World, days: dates.Days, columns: dict[str, np.ndarray], shown: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _monthly(world: World, days: dates.Days, columns: dict[str, np.ndarray], shown: np.ndarray) -> bytes:
     """Global indices, then the share of articles about each country."""
-    count = len(world.risk_monthly.days)
-    weights = stream(world.seed, "GPR countries").gamma(0.8, 0.5, len(_COUNTRIES))
-    noise = np.exp(0.35 * stream(world.seed, "GPR country months").standard_normal((count, len(_COUNTRIES))))
+    count, countries_covered = len(world.risk_monthly.days), _COUNTRIES.split()
+    weights = stream(world.seed, "GPR countries").gamma(0.8, 0.5, len(countries_covered))
+    noise = np.exp(0.35 * stream(world.seed, "GPR country months").standard_normal((count, len(countries_covered))))
     level = columns["GPR"] / 100
     countries = np.round(level[:, None] * weights * noise[: len(days)], 6)
     labels = dict(_MONTHLY_LABELS)
-    labels |= {f"GPRC_{code}": f"Country GPR: Percent of articles ({code})" for code in _COUNTRIES}
+    labels |= {f"GPRC_{code}": f"Country GPR: Percent of articles ({code})" for code in countries_covered}
     share, articles = np.round(3.0 * level, 6), np.round(15200 + 400 * np.sin(np.arange(len(days))))
     table = np.column_stack([*(np.round(columns[name], 6) for name in ("GPR", "GPRT", "GPRA", "GPRH", "GPRHT", "GPRHA")), share, articles, countries])
     rows: list[list[object]] = [[*labels, "var_name", "var_label"]]

@@ -12,7 +12,8 @@ import numpy as np
 
 from ingest.sample import dates
 from ingest.sample.file import SampleFile, View
-from ingest.sample.world import Floats, Price, World
+from ingest.sample.tables import Floats, Price
+from ingest.sample.world import World
 
 # exchange: Yahoo's name, its full name, time zone, its short form, currency, opening and closing time
 _EXCHANGES = {
@@ -75,7 +76,9 @@ def _chart(price: Price, shown: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str
     if happened:
         stamps = {str(int(seconds[np.searchsorted(days, day)])): ratio for day, ratio in happened}
         result["events"] = {
-            "splits": {stamp: {"date": int(stamp), "numerator": float(ratio), "denominator": 1.0, "splitRatio": f"{ratio}:1"} for stamp, ratio in stamps.items()}
+            "splits": {
+                stamp: {"date": int(stamp), "numerator": float(ratio), "denominator": 1.0, "splitRatio": f"{ratio}:1"} for stamp, ratio in stamps.items()
+            }
         }
     result["indicators"] = {
         "quote": [{name: array(bars[name]) for name in ("open", "high", "low", "close")} | {"volume": volume}],

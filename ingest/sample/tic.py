@@ -8,13 +8,15 @@ import numpy as np
 
 from ingest.sample import dates
 from ingest.sample.dates import Days
+from ingest.sample.economy import HOLDERS_BREAK, HOLDERS_EDITIONS_FROM
 from ingest.sample.file import SampleFile, View, number, text
-from ingest.sample.world import HOLDERS_BREAK, HOLDERS_EDITIONS_FROM, Floats, World
+from ingest.sample.tables import Floats
+from ingest.sample.world import World
 
 _FEED = "tic_major_foreign_holders"
 _OFFICIAL = ("Foreign Official", "Foreign Official Treasury Bills", "Foreign Official T-Bonds & Notes")
 _IN_GROUPS_UNTIL_2011 = {"Saudi Arabia": "Oil Exporters 3/", "Cayman Islands": "Carib Bnkng Ctrs 4/", "United Kingdom": "United Kingdom 2/"}
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def files(world: World, view: View) -> Iterator[SampleFile]:
@@ -68,7 +70,12 @@ def _current(days: Days, columns: dict[str, Floats]) -> bytes:
 def _history(days: Days, columns: dict[str, Floats], as_of: np.datetime64) -> bytes:
     """Blocks of a year, newest first; in the year of the survey break June stands twice, the new series first."""
     tabs = "\t" * 13
-    lines = [f"\t\t\tMAJOR FOREIGN HOLDERS OF TREASURY SECURITIES{tabs[3:]}", f"\t\t\t\t    (in billions of dollars){tabs[4:]}", f"\t\t\t\tHOLDINGS 1/ AT END OF PERIOD{tabs[4:]}", tabs]
+    lines = [
+        f"\t\t\tMAJOR FOREIGN HOLDERS OF TREASURY SECURITIES{tabs[3:]}",
+        f"\t\t\t\t    (in billions of dollars){tabs[4:]}",
+        f"\t\t\t\tHOLDINGS 1/ AT END OF PERIOD{tabs[4:]}",
+        tabs,
+    ]
     years = days.astype("datetime64[Y]")
     for year in np.unique(years)[::-1]:
         places = np.flatnonzero(years == year)[::-1]
@@ -79,10 +86,16 @@ def _history(days: Days, columns: dict[str, Floats], as_of: np.datetime64) -> by
             heads.insert(twice + 1, heads[twice])
             blank = [""] * twice
             lines += ["\t".join(["", *blank, "Series 15/", "Series"]), "\t".join(["", *blank, " XI", " X"])]
-        lines += [tabs, "\t".join(["", *heads, ""]), "\t".join(["Country", *([str(year)] * len(heads)), ""]), "\t".join(["", *(["------"] * len(heads)), ""]), tabs]
+        lines += [
+            tabs,
+            "\t".join(["", *heads, ""]),
+            "\t".join(["Country", *([str(year)] * len(heads)), ""]),
+            "\t".join(["", *(["------"] * len(heads)), ""]),
+            tabs,
+        ]
         early = int(str(year)) <= 2011
 
-        def row(label: str, name: str, places: np.ndarray = places, twice: int | None = twice) -> str:  # type: ignore[type-arg]
+        def row(label: str, name: str, places: np.ndarray = places, twice: int | None = twice) -> str:
             cells = [number(value) for value in columns[name][places].tolist()]
             if twice is not None:
                 # the older survey saw fewer holdings abroad
@@ -94,7 +107,12 @@ def _history(days: Days, columns: dict[str, Floats], as_of: np.datetime64) -> by
             lines.append(row(f'"{label}"' if "," in label else label, name))
         lines += [tabs, f"Of which:{tabs}"]
         indent = "  " if early else ""
-        lines += [row(f"{indent}For. Official", _OFFICIAL[0]), row(f"{indent * 2}Treasury Bills", _OFFICIAL[1]), row(f"{indent * 2}T-Bonds & Notes", _OFFICIAL[2]), tabs]
+        lines += [
+            row(f"{indent}For. Official", _OFFICIAL[0]),
+            row(f"{indent * 2}Treasury Bills", _OFFICIAL[1]),
+            row(f"{indent * 2}T-Bonds & Notes", _OFFICIAL[2]),
+            tabs,
+        ]
     stamp = str(as_of)[:10]
     lines += [
         f"Department of the Treasury/Federal Reserve Board{tabs}",

@@ -6,13 +6,13 @@ with published as (
 ),
 
 as_known as (
-    {{ trailing_as_known('published', observations=30, series=['adjustment'], present='"close" > 0') }}
+    {{ trailing_as_known('published', observations=30, series=['adjustment'], present='close > 0') }}
 ),
 
 log_returns as (
     select
         *,
-        ln("close" / lag("close") over (partition by vintage_at, adjustment order by observation_date)) as log_return
+        ln(close / lag(close) over (partition by vintage_at, adjustment order by observation_date)) as log_return
     from as_known
 ),
 

@@ -20,7 +20,7 @@ week_of_sessions as (
         cast(date_trunc('week', observation_date) as date) + 4 as week_end_date,
         max(observation_date) as last_session
     from {{ ref('int_trading_day') }}
-    group by 1
+    group by cast(date_trunc('week', observation_date) as date) + 4
     having cast(date_trunc('week', max(observation_date)) as date) + 4 <= {{ last_ended_day() }}
 ),
 

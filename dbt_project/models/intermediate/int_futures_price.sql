@@ -20,7 +20,7 @@ every_price as (
         'price' as price_source,
         symbol as price_key,
         observation_date,
-        arg_min("close", adjustment) as price
+        arg_min(close, adjustment) as price
     from price
     group by symbol, observation_date
     union all
@@ -28,21 +28,21 @@ every_price as (
         'fred' as price_source,
         series_id as price_key,
         observation_date,
-        "value" as price
+        value as price
     from fred
     union all
     select
         'fred_inverse' as price_source,
         series_id as price_key,
         observation_date,
-        {{ safe_divide('1', '"value"') }} as price
+        {{ safe_divide('1', 'value') }} as price
     from fred
     union all
     select
         'cboe' as price_source,
         index_name as price_key,
         observation_date,
-        "close" as price
+        close as price
     from index_level
 )
 

@@ -6,4 +6,4 @@ with published as (
     where symbol in {{ sector_funds() }}
 )
 
-{{ trailing_as_known('published', observations=345, series=['symbol', 'adjustment'], present='"close" > 0') }}
+{{ trailing_as_known('published', observations=345, series=['symbol', 'adjustment'], present='close > 0') }}

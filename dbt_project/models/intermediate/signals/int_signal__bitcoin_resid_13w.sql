@@ -3,7 +3,7 @@ with published as (
     select
         'bitcoin' as asset,
         observation_date,
-        "value" as price,
+        value as price,
         available_at,
         available_at_source,
         file_id,
@@ -16,7 +16,7 @@ with published as (
     select
         'nasdaq' as asset,
         observation_date,
-        "close" as price,
+        close as price,
         available_at,
         available_at_source,
         file_id,
@@ -39,9 +39,9 @@ side_by_side as (
         bitcoin.file_id,
         bitcoin.row_key,
         bitcoin.available_at_source,
-        greatest(bitcoin.known_at, nasdaq.known_at) as known_at,
         bitcoin.price as bitcoin_price,
-        nasdaq.price as nasdaq_price
+        nasdaq.price as nasdaq_price,
+        greatest(bitcoin.known_at, nasdaq.known_at) as known_at
     from as_known as bitcoin
     inner join as_known as nasdaq
         on bitcoin.vintage_at = nasdaq.vintage_at and bitcoin.observation_date = nasdaq.observation_date

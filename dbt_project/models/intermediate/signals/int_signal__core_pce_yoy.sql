@@ -6,13 +6,13 @@ with published as (
 ),
 
 as_known as (
-    {{ trailing_as_known('published', observations=18, present='"value" > 0') }}
+    {{ trailing_as_known('published', observations=18, present='value > 0') }}
 ),
 
 year_earlier as (
     select
         *,
-        lag("value", 12) over vintage as earlier_level,
+        lag(value, 12) over vintage as earlier_level,
         lag(observation_date, 12) over vintage as earlier_date
     from as_known
     window vintage as (partition by vintage_at order by observation_date)
@@ -20,10 +20,10 @@ year_earlier as (
 
 growth as (
     select
-        * exclude ("value"),
+        * exclude (value),
         case
             when date_diff('month', earlier_date, observation_date) = 12
-                then {{ safe_divide('"value"', 'earlier_level') }} - 1
+                then {{ safe_divide('value', 'earlier_level') }} - 1
         end as value
     from year_earlier
 )

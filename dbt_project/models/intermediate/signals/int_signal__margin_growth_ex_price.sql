@@ -14,7 +14,7 @@ with published as (
     select
         adjustment as measured,
         observation_date,
-        "close" as amount,
+        close as amount,
         available_at,
         available_at_source,
         file_id,
@@ -40,12 +40,11 @@ month_end_level as (
     group by vintage_at, date_trunc('month', observation_date)
 ),
 
+-- a month joins a vintage when its margin debt does; a price known later belongs to a later vintage
 side_by_side as (
     select
-        margin.*  exclude (known_at),
-        month_end_level.index_level,
-        -- a month joins a vintage when its margin debt does; a price known later belongs to a later vintage
-        margin.known_at
+        margin.*,
+        month_end_level.index_level
     from as_known as margin
     inner join month_end_level
         on

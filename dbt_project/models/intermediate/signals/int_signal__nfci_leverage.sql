@@ -6,13 +6,13 @@ with published as (
 ),
 
 as_known as (
-    {{ trailing_as_known('published', observations=30, present='"value" is not null') }}
+    {{ trailing_as_known('published', observations=30, present='value is not null') }}
 ),
 
 change as (
     select
-        * exclude ("value"),
-        "value" - lag("value", 13) over (partition by vintage_at order by observation_date) as value
+        * exclude (value),
+        value - lag(value, 13) over (partition by vintage_at order by observation_date) as value
     from as_known
 )
 

@@ -6,7 +6,7 @@ with published as (
 ),
 
 as_known as (
-    {{ trailing_as_known('published', observations=110, series=['series_id'], present='"value" is not null', inner=true) }}
+    {{ trailing_as_known('published', observations=110, series=['series_id'], present='value is not null', inner=true) }}
 ),
 
 -- staging holds rates as fractions; the signal is in percentage points
@@ -18,7 +18,7 @@ difference as (
         one_year.row_key,
         one_year.available_at_source,
         greatest(one_year.known_at, overnight.known_at) as known_at,
-        100 * (one_year."value" - overnight."value") as value
+        100 * (one_year.value - overnight.value) as value
     from as_known as one_year
     inner join as_known as overnight
         on one_year.vintage_at = overnight.vintage_at and one_year.observation_date = overnight.observation_date

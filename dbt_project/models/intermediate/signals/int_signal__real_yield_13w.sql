@@ -6,14 +6,14 @@ with published as (
 ),
 
 as_known as (
-    {{ trailing_as_known('published', observations=135, present='"value" is not null') }}
+    {{ trailing_as_known('published', observations=135, present='value is not null') }}
 ),
 
 -- staging holds yields as fractions; the signal is in percentage points
 change as (
     select
-        * exclude ("value"),
-        100 * ("value" - lag("value", 63) over (partition by vintage_at order by observation_date)) as value
+        * exclude (value),
+        100 * (value - lag(value, 63) over (partition by vintage_at order by observation_date)) as value
     from as_known
 )
 

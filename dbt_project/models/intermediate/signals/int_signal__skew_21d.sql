@@ -6,13 +6,13 @@ with published as (
 ),
 
 as_known as (
-    {{ trailing_as_known('published', observations=90, present='"close" > 0') }}
+    {{ trailing_as_known('published', observations=90, present='close > 0') }}
 ),
 
 smoothed as (
     select
         *,
-        {{ trailing_mean('"close"', 21) }} as value
+        {{ trailing_mean('close', 21) }} as value
     from as_known
 )
 

@@ -7,13 +7,13 @@ with as_known as (
 log_price as (
     select
         *,
-        ln("open") as o,
+        ln(open) as o,
         ln(high) as h,
         ln(low) as l,
-        ln("close") as c,
+        ln(close) as c,
         row_number() over (partition by vintage_at, symbol, adjustment order by observation_date) as session_number
     from as_known
-    where least("open", high, low, "close") > 0
+    where least(open, high, low, close) > 0
 ),
 
 previous_price as (
@@ -32,12 +32,12 @@ previous_price as (
 session_return as (
     select
         *,
+        cast(h <> l or l <> previous_c as integer) as traded,
         m - o as r1,
         o - previous_m as r2,
         m - previous_c as r3,
         previous_c - previous_m as r4,
         o - previous_c as r5,
-        cast(h <> l or l <> previous_c as integer) as traded,
         cast(o <> h as integer) + cast(o <> l as integer) as open_off,
         cast(previous_c <> previous_h as integer) + cast(previous_c <> previous_l as integer) as close_off
     from previous_price
@@ -54,12 +54,12 @@ window_mean as (
         avg(traded * close_off) over pairs as close_share,
         avg(r1) over pairs as mean_r1,
         avg(r3) over pairs as mean_r3,
-        avg(r5) over pairs as mean_r5
+        avg(r5) over pairs as mean_r5,
+        count(*) over pairs as pair_count
     from session_return
     window pairs as (
         partition by vintage_at, symbol, adjustment order by observation_date rows between 19 preceding and current row
     )
-    qualify count(*) over pairs = 20
 ),
 
 pair as (
@@ -67,7 +67,7 @@ pair as (
         *,
         unnest(range(session_number - 19, session_number + 1)) as pair_number
     from window_mean
-    where traded_sessions >= 2 and open_share > 0 and close_share > 0
+    where pair_count = 20 and traded_sessions >= 2 and open_share > 0 and close_share > 0
 ),
 
 -- the two moment conditions, de-meaned by the window's means
@@ -107,12 +107,14 @@ estimate as (
 smoothed as (
     select
         window_mean.*,
-        sqrt(abs(
-            coalesce((v2 * e1 + v1 * e2) / nullif(v1 + v2, 0), (e1 + e2) / 2)
-        )) as spread
+        sqrt(abs(coalesce((v2 * e1 + v1 * e2) / nullif(v1 + v2, 0), (e1 + e2) / 2))) as spread
     from window_mean
     inner join estimate
-        using (vintage_at, symbol, adjustment, session_number)
+        on
+            window_mean.vintage_at = estimate.vintage_at
+            and window_mean.symbol = estimate.symbol
+            and window_mean.adjustment = estimate.adjustment
+            and window_mean.session_number = estimate.session_number
 ),
 
 -- the split-adjusted figure where a session has both

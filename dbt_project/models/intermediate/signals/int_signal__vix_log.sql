@@ -6,13 +6,13 @@ with published as (
 ),
 
 as_known as (
-    {{ trailing_as_known('published', observations=70, present='"close" > 0') }}
+    {{ trailing_as_known('published', observations=70, present='close > 0') }}
 ),
 
 transformed as (
     select
         *,
-        ln("close") as value
+        ln(close) as value
     from as_known
 )
 

@@ -6,7 +6,7 @@ with published as (
 ),
 
 as_known as (
-    {{ trailing_as_known('published', observations=75, series=['index_name'], present='"close" > 0', inner=true) }}
+    {{ trailing_as_known('published', observations=75, series=['index_name'], present='close > 0', inner=true) }}
 ),
 
 side_by_side as (
@@ -17,7 +17,7 @@ side_by_side as (
         near.row_key,
         near.available_at_source,
         greatest(near.known_at, far.known_at) as known_at,
-        {{ safe_divide('near."close"', 'far."close"') }} - 1 as value
+        {{ safe_divide('near.close', 'far.close') }} - 1 as value
     from as_known as near
     inner join as_known as far
         on near.vintage_at = far.vintage_at and near.observation_date = far.observation_date

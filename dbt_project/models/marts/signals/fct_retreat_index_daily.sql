@@ -16,10 +16,10 @@ block as (
 -- one row a day, one column a core block
 block_aggregate as (
     select
-        observation_date,
-        {%- for name in var('core_blocks') %}
-        coalesce(max(block_aggregate) filter (where block = '{{ name }}'), 0) as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% for name in var('core_blocks') %}
+        coalesce(max(block_aggregate) filter (where block = '{{ name }}'), 0) as {{ name }},
+        {% endfor %}
+        observation_date
     from block
     group by observation_date
 )

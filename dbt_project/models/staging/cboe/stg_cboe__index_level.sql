@@ -8,10 +8,10 @@ renamed as (
     select
         index_name,
         observation_date,
-        "open",
+        open,
         high,
         low,
-        "close",
+        close,
         {{ lineage(['index_name', 'observation_date']) }}
     from source
 )

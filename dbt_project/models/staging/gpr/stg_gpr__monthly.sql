@@ -8,7 +8,7 @@ renamed as (
     select
         observation_date,
         index_name,
-        "value",
+        value,
         {{ lineage(['observation_date', 'index_name']) }}
     from source
 )

@@ -9,10 +9,10 @@ renamed as (
         symbol,
         observation_date,
         adjustment,
-        "open",
+        open,
         high,
         low,
-        "close",
+        close,
         volume,
         {{ lineage(['symbol', 'observation_date', 'adjustment']) }}
     from source

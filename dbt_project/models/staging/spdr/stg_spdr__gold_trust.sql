@@ -7,7 +7,7 @@ with source as (
 renamed as (
     select
         observation_date,
-        "close",
+        close,
         net_asset_value_per_share,
         share_volume,
         ounces_in_trust,

@@ -1,0 +1,201 @@
+"""Pages made from the code: docs/feeds.md from the feeds' declarations, docs/settings.md from the settings; and what a feed lacks.
+
+`python -m warehouse.docs` writes the pages. With `--check` it writes nothing, and ends with 1 when a page is out of date or a
+feed lacks a part.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from ingest.feed import Access, Feed, PublicationLag
+from ingest.feeds import FEEDS
+from warehouse.settings import REPOSITORY, Settings
+
+_MADE = "<!-- Made by `python -m warehouse.docs`; edit the declarations, not this page. -->"
+
+# Variables of the Makefile; a variable it lets the caller set and that is not here fails `settings_page`.
+_MAKE_VARIABLES = {
+    "PYTHON": "Python that makes `.venv`: 3.11, 3.12 or 3.13",
+    "SOURCE": "where bytes come from, passed on as `EBBTIDE_SOURCE`: `sample`, `live` or `replay:FOLDER`",
+}
+
+_ACCESS = {
+    Access.LIVE: "live: fetched from the provider",
+    Access.REPLAY: "replay: no longer served, saved files are read",
+    Access.BRING_YOUR_OWN: "bring your own: licence or log-in keeps it from being fetched",
+}
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def pages() -> dict[str, str]:
+    """Text of every page that is made from code, by its path below the repository."""
+    return {"docs/feeds.md": feeds_page(FEEDS), "docs/settings.md": settings_page()}
+
+
+def feeds_page(feeds: Mapping[str, Feed]) -> str:
+    """The feeds as Markdown: first all of them, then each with its lag rule, formats and columns."""
+    ordered = [feeds[name] for name in sorted(feeds)]
+    overview = ([f"[{f.name}](#{f.name})", f.title, f.provider, str(f.cadence), _lag(f.lag), ", ".join(f.key)] for f in ordered)
+    parts = [
+        "# Feeds",
+        _MADE,
+        "A feed is one kind of record a provider publishes. It lands in the table `raw.<feed>`, which keeps every version of a row. "
+        "An observation becomes known (`_available_at`) at the provider's own time where the feed carries one, otherwise by the "
+        "publication lag below. Times are local to the zone named. [Architecture](architecture.md) tells the rules, "
+        "`ebbtide feeds` how fresh each feed is.",
+        "Some licences allow personal use only: check them before you pass data on.",
+        _table(("feed", "what", "provider", "cadence", "publication lag", "key"), overview),
+        *(_feed(feed) for feed in ordered),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _feed(feed: Feed) -> str:
+    facts = [
+        f"* Provider: `{feed.provider}`, <{feed.url}>",
+        f"* Licence: {feed.licence}",
+        f"* Cadence: {feed.cadence}",
+        f"* Publication lag: {_lag(feed.lag)}" + (f" ({feed.lag.source})" if feed.lag.source else ""),
+        *(f"* Publication lag of other {cadence} series: {_lag(lag)}" for cadence, lag in feed.lag_by_cadence.items()),
+        *(f"* Publication lag of {', '.join(names)}: {_lag(lag)}" for lag, names in _shared(feed.lag_by).items()),
+        f"* Key: {', '.join(f'`{name}`' for name in feed.key)}",
+    ]
+    if feed.vintage_column:
+        facts.append(f"* Vintages: `{feed.vintage_column}`")
+    if feed.published_column:
+        facts.append(f"* Provider's publication time: `{feed.published_column}`")
+    formats = _table(("format", "access", "files"), ([f"`{f.name}`", _ACCESS[f.access], f.description] for f in feed.formats))
+    columns = _table(("column", "type", "unit", "meaning"), ([f"`{c.name}`", c.type, c.unit, c.description] for c in feed.columns))
+    return "\n\n".join([f"## {feed.name}", f"{feed.title}. {feed.description}", "\n".join(facts), formats, columns])
+
+
+def _shared(lags: Mapping[str, PublicationLag]) -> dict[PublicationLag, list[str]]:
+    """Names by the lag they share."""
+    found: dict[PublicationLag, list[str]] = {}
+    for name, lag in lags.items():
+        found.setdefault(lag, []).append(name)
+    return found
+
+
+def _lag(lag: PublicationLag) -> str:
+    return str(lag).replace(" 24:00", " end of the day")
+
+
+def settings_page(makefile: Path = REPOSITORY / "Makefile") -> str:
+    """The settings as Markdown: environment variables, then variables of the make line.
+
+    Raises ValueError when the Makefile has a variable that this module does not describe.
+    """
+    defaults = dict(re.findall(r"(?m)^(\w+) \?= (.*)$", makefile.read_text(encoding="utf-8")))
+    if unknown := set(defaults) ^ set(_MAKE_VARIABLES):
+        raise ValueError(f"describe in warehouse/docs.py what these variables of the Makefile do, or remove them there: {', '.join(sorted(unknown))}")
+    settings = []
+    for name, field in Settings.model_fields.items():
+        variable = "EBBTIDE_HOME" if name == "home_setting" else f"EBBTIDE_{name.upper()}"
+        default = "" if field.default is None else f"`{field.default}`"
+        settings.append([f"`{variable}`", default, field.description or ""])
+    return (
+        "\n\n".join(
+            [
+                "# Settings",
+                _MADE,
+                "Everything is set by environment variables; none is needed for the sample world. `ebbtide doctor` shows what is in force "
+                "and which keys are set, without showing the keys.",
+                _table(("variable", "default", "meaning"), settings),
+                "## On the make line",
+                _table(("variable", "default", "meaning"), ([f"`{name}`", f"`{defaults[name]}`", text] for name, text in _MAKE_VARIABLES.items())),
+                "`make refresh SOURCE=replay:FOLDER` takes a relative folder from where it is typed. "
+                "A home belongs to one kind of source: another kind is refused.",
+            ]
+        )
+        + "\n"
+    )
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def outdated(root: Path = REPOSITORY) -> list[str]:
+    """Pages below `root` whose text is not what the code makes, as messages that say what to do."""
+    return [
+        f"{path} is out of date: run `python -m warehouse.docs`"
+        for path, text in pages().items()
+        if not (root / path).exists() or (root / path).read_text(encoding="utf-8") != text
+    ]
+
+
+# --- what a feed lacks ------------------------------------------------------------------------------------------------
+
+
+def missing_parts(root: Path = REPOSITORY, feeds: Mapping[str, Feed] = FEEDS) -> list[str]:
+    """What each feed lacks of: declaration, source, staging model, its YAML entry, files in the sample world.
+
+    Returns one message a missing part, naming the feed and the place; nothing when all is there. The suites of the gates are
+    derived from the declaration and the YAML, so they cannot be missing when these are there.
+    """
+    folder = root / "dbt_project" / "models" / "staging"
+    sources: dict[str, dict[str, object]] = {}
+    models: dict[str, dict[str, object]] = {}
+    for path in sorted(folder.rglob("*.yml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        raw = (source for source in content.get("sources") or [] if source.get("schema") == "raw")
+        sources |= {table["name"]: table for source in raw for table in source["tables"]}
+        models |= {model["name"]: model for model in content.get("models") or []}
+    readers: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob("*.sql")):
+        for name in re.findall(r"""source\(\s*['"]\w+['"]\s*,\s*['"](\w+)['"]""", path.read_text(encoding="utf-8")):
+            readers.setdefault(name, []).append(path.stem)
+    found = [
+        f"{name}: no declaration in ingest/feeds, but a source in dbt_project/models/staging"
+        for name in sorted((set(sources) | set(readers)) - set(feeds) - {"build_in_progress"})
+    ]
+    sampled = _sampled(feeds)
+    for name, feed in feeds.items():
+        place = f"dbt_project/models/staging/{feed.provider}"
+        if name not in sources:
+            found.append(f"{name}: no source in {place}/_{feed.provider}__sources.yml")
+        else:
+            listed = {column["name"] for column in sources[name].get("columns") or []}  # type: ignore[attr-defined]
+            found += [f"{name}: column {c.name} is not in the source of {place}" for c in feed.columns if c.name not in listed]
+        if name not in readers:
+            found.append(f"{name}: no staging model in {place} reads it")
+        found += [f"{name}: model {model} has no entry in a YAML file of {place}" for model in readers.get(name, []) if model not in models]
+        if name not in sampled:
+            found.append(f"{name}: the sample world has no file of it: add a writer to ingest/sample and its line to _WRITERS")
+    return found
+
+
+def _sampled(feeds: Mapping[str, Feed]) -> set[str]:
+    """Feeds of which the sample world has at least one file."""
+    from ingest.sample import END, render
+
+    return {name for name in feeds if next(iter(render(END, first_year=END.year - 1, feeds={name})), None)}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages, or check them and the feeds' parts; returns the exit code."""
+    if list(arguments) == ["--check"]:
+        findings = [*outdated(), *missing_parts()]
+        print("\n".join(findings) or "pages up to date, no feed lacks a part")
+        return bool(findings)
+    if arguments:
+        print("python -m warehouse.docs [--check]", file=sys.stderr)
+        return 2
+    for path, text in pages().items():
+        (REPOSITORY / path).write_text(text, encoding="utf-8")
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
