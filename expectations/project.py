@@ -15,6 +15,9 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 
+# the safe loader in C is about ten times as fast, where PyYAML was built with it
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 _REF = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*\)""")
 # a name completed in a loop: every model whose name starts like this
 _REF_PREFIX = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*~""")
@@ -77,7 +80,7 @@ def read_models(project: Path = PROJECT) -> dict[str, Model]:
     folder = project / "models"
     declared: dict[str, dict[str, Any]] = {}
     for path in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}
         declared.update({entry["name"]: entry for entry in content.get("models") or []})
     models = {}
     for path in sorted([*folder.rglob("*.sql"), *folder.rglob("*.py")]):

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from filelock import FileLock
 
-
 MANIFEST_BATCH = 256  # manifest lines written and synced together
 
 

@@ -7,10 +7,11 @@ bad rows one by one; the rest of the feed loads. See `docs/architecture.md` for 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from ingest.reader import expanded, head_of, looks_like_html
 from warehouse.connection import quote
 
 if TYPE_CHECKING:
+    import numpy
     import pandas
 
 LINEAGE = {"_file_id": "BIGINT", "_row_number": "BIGINT", "_available_at": "TIMESTAMP", "_available_at_source": "VARCHAR"}
@@ -80,7 +82,10 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed]) 
         columns = {column.name: column.type.replace("TEXT", "VARCHAR") for column in feed.columns} | LINEAGE
         body = ", ".join(f"{quote(name)} {type_}" for name, type_ in columns.items())
         connection.execute(f"create table if not exists raw.{quote(feed.name)} ({body})")
-        known = {row[0] for row in connection.execute("select column_name from duckdb_columns() where schema_name = 'raw' and table_name = ?", [feed.name]).fetchall()}
+        known = {
+            row[0]
+            for row in connection.execute("select column_name from duckdb_columns() where schema_name = 'raw' and table_name = ?", [feed.name]).fetchall()
+        }
         for name, type_ in columns.items():
             if name not in known:
                 connection.execute(f"alter table raw.{quote(feed.name)} add column {quote(name)} {type_}")
@@ -167,7 +172,9 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
         for name, pieces in by_format.items():
             _read_group(connection, feed, feed.format(name), pieces, outcomes)
         _collect_rejects(connection, paths)
-    counts = dict(connection.execute("select _file_id, count(*) from (select _file_id from incoming union all select _file_id from rejected) group by 1").fetchall())
+    counts = dict(
+        connection.execute("select _file_id, count(*) from (select _file_id from incoming union all select _file_id from rejected) group by 1").fetchall()
+    )
     for outcome in outcomes.values():
         if outcome.status == "loaded" and not counts.get(outcome.landed.file_id):
             outcome.status, outcome.message = "quarantined", "the file has no records; fetch it again"
@@ -270,7 +277,9 @@ def _note_last_days(connection: duckdb.DuckDBPyConnection, files: Sequence[Lande
     import pandas
 
     moments = [min(datetime.fromisoformat(text) for text in (f.fetched_at, f.edition_at) if text) for f in files]
-    days = pandas.DataFrame({"file_id": pandas.array([f.file_id for f in files], "int64"), "last_day": [m.astimezone(UTC).date() + timedelta(days=1) for m in moments]})
+    days = pandas.DataFrame(
+        {"file_id": pandas.array([f.file_id for f in files], "int64"), "last_day": [m.astimezone(UTC).date() + timedelta(days=1) for m in moments]}
+    )
     connection.register("last_day_frame", days)
     connection.execute("create or replace temp table last_day as select file_id as _file_id, last_day::date as last_day from last_day_frame")
     connection.unregister("last_day_frame")
@@ -288,7 +297,7 @@ def _clean(column: Column) -> str:
 
 
 def _typed(column: Column) -> str:
-    text = quote(column.name)
+    text = f"_text.{quote(column.name)}"
     if column.type == "TEXT":
         return text
     if column.type == "DATE":
@@ -302,8 +311,7 @@ def _typed(column: Column) -> str:
 
 def _reason(column: Column, required: bool) -> str:
     """SQL of what is wrong with a value, or null."""
-    name, text = quote(column.name), f"texts.{quote(column.name)}"
-    value = f"typed.{name}"
+    text, value = f"typed._text.{quote(column.name)}", f"typed.{quote(column.name)}"
     kind = {"DATE": "a date", "TIMESTAMP": "a time", "BIGINT": "a whole number", "DOUBLE": "a number"}.get(column.type)
     rules = []
     if required:
@@ -324,27 +332,21 @@ def _reason(column: Column, required: bool) -> str:
 def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     """From `incoming` make `checked`: typed columns, the line as JSON, and why it cannot be taken (null when it can)."""
     columns = feed.columns
-    texts = ", ".join(f"{_clean(column)} as {quote(column.name)}" for column in columns)
+    texts = ", ".join(f"{quote(column.name)} := {_clean(column)}" for column in columns)
     typed = ", ".join(f"{_typed(column)} as {quote(column.name)}" for column in columns)
     observed = f"typed.{quote(feed.observation_column)}"
-    future = f"case when {observed} > last_day then '{feed.observation_column}: ' || {observed} || ' lies after ' || last_day || ', the day after the file was current' end"
+    lies_after = f"'{feed.observation_column}: ' || {observed} || ' lies after ' || last_day || ', the day after the file was current'"
+    future = f"case when {observed} > last_day then {lies_after} end"
     reasons = ", ".join([*(_reason(column, column.name in feed.key) for column in columns), future])
-    line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := texts.{quote(c.name)}" for c in columns) + "))::varchar"
     identity = ", ".join(quote(name) for name in feed.identity)
     measures = ", ".join(quote(column.name) for column in feed.measures)
     connection.execute(
         f"""
         create or replace temp table checked as
-        with texts as (select _file_id, _row_number, {texts} from incoming),
-        typed as (select _file_id, _row_number, {typed} from texts),
-        judged as (
-            select typed.*, nullif(concat_ws('; ', {reasons}), '') as _reason,
-                   case when nullif(concat_ws('; ', {reasons}), '') is not null then {line} end as _line
-            from typed
-            join texts using (_file_id, _row_number)
-            join last_day using (_file_id)
-        ),
-        hashed as (select *, hash({measures}) as _measures from judged)
+        with texts as materialized (select _file_id, _row_number, struct_pack({texts}) as _text from incoming),
+        typed as materialized (select *, {typed} from texts),
+        judged as (select typed.*, nullif(concat_ws('; ', {reasons}), '') as _reason from typed join last_day using (_file_id)),
+        hashed as (select * exclude (_text), case when _reason is not null then to_json(_text)::varchar end as _line, hash({measures}) as _measures from judged)
         select * exclude (_measures, _reason),
                coalesce(
                    _reason,
@@ -360,16 +362,24 @@ def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
 # --- editions ---------------------------------------------------------------------------------------------------------
 
 
-def publication_times(lag: PublicationLag, days: Sequence[object]) -> pandas.DatetimeIndex:
+@lru_cache(maxsize=1)
+def _federal_calendar() -> numpy.busdaycalendar:
+    """Business days of the US federal government."""
+    import numpy
+    from pandas.tseries.holiday import USFederalHolidayCalendar
+
+    holidays = USFederalHolidayCalendar().holidays("1950-01-01", "2060-12-31")
+    return numpy.busdaycalendar(holidays=holidays.values.astype("datetime64[D]"))
+
+
+def publication_times(lag: PublicationLag, days: Iterable[date]) -> pandas.DatetimeIndex:
     """When observations of these days become known, UTC without zone, by the feed's documented lag."""
     import numpy
     import pandas
-    from pandas.tseries.holiday import USFederalHolidayCalendar
 
     index = pandas.DatetimeIndex(pandas.to_datetime(list(days)))
     if lag.business_days:
-        holidays = USFederalHolidayCalendar().holidays("1950-01-01", "2060-12-31").values.astype("datetime64[D]")
-        shifted = numpy.busday_offset(index.values.astype("datetime64[D]"), lag.days, roll="backward", holidays=holidays)
+        shifted = numpy.busday_offset(index.values.astype("datetime64[D]"), lag.days, roll="backward", busdaycal=_federal_calendar())
         index = pandas.DatetimeIndex(shifted.astype("datetime64[us]"))
     else:
         index = index + pandas.Timedelta(days=lag.days)
@@ -409,7 +419,10 @@ def _date_editions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: 
         frames.append(pandas.DataFrame({"lag_group": part["lag_group"], "day": part["day"], "rule_at": publication_times(lag, part["day"])}))
     publication = pandas.concat(frames) if frames else pandas.DataFrame({"lag_group": [], "day": [], "rule_at": []})
     connection.register("publication_frame", publication)
-    connection.execute("create or replace temp table publication as select lag_group::varchar as lag_group, day::date as day, rule_at::timestamp as rule_at from publication_frame")
+    connection.execute(
+        "create or replace temp table publication as "
+        "select lag_group::varchar as lag_group, day::date as day, rule_at::timestamp as rule_at from publication_frame"
+    )
     connection.unregister("publication_frame")
     newest = dict(
         connection.execute(
@@ -473,7 +486,8 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
             select file_id, {_STREAM}, edition_at, first_observation
             from meta.file where feed = ? and status = 'loaded'
         )
-        select file_id, lag(edition_at) over editions as edition_at, min(first_observation) over (editions rows between unbounded preceding and 1 preceding) as first_observation
+        select file_id, lag(edition_at) over editions as edition_at,
+               min(first_observation) over (editions rows between unbounded preceding and 1 preceding) as first_observation
         from known window editions as (partition by stream order by edition_at, file_id)
         """,
         [feed.name],
@@ -523,7 +537,8 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
             qualify row_number() over (partition by {identity} order by file.edition_at desc, raw._file_id desc) = 1
         ),
         filled as (
-            select {", ".join(others + measures)}, _file_id, _row_number, _is_new, _edition_at from (select * from in_force union all by name select * from candidate)
+            select {", ".join(others + measures)}, _file_id, _row_number, _is_new, _edition_at
+            from (select * from in_force union all by name select * from candidate)
         )
         select *, row_number() over versions = 1 as _is_first, (row_number() over versions = 1 or {changed}) as _is_changed
         from filled
@@ -556,7 +571,8 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
         """
         insert into meta.quarantine
         select _file_id, ?, _row_number, _line, _reason, now()::timestamp, null from (
-            select _file_id, _row_number, coalesce(_line, to_json(struct_pack(row_number := _row_number))::varchar) as _line, _reason from checked where _reason is not null
+            select _file_id, _row_number, coalesce(_line, to_json(struct_pack(row_number := _row_number))::varchar) as _line, _reason
+            from checked where _reason is not null
             union all
             select _file_id, row_number, line, reason from rejected
         )
@@ -568,7 +584,8 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
         row[0]: row[1:]
         for row in connection.execute(
             f"""
-            with read as (select _file_id, count(*) as n, min({observed}) filter (where _reason is null) as first, max({observed}) filter (where _reason is null) as last,
+            with read as (select _file_id, count(*) as n,
+                          min({observed}) filter (where _reason is null) as first, max({observed}) filter (where _reason is null) as last,
                                  count(*) filter (where _reason is not null) as bad, count(*) filter (where _reason is null and _copy > 1) as repeated
                           from checked group by 1),
             lost as (select _file_id, count(*) as n from rejected group by 1),
@@ -593,9 +610,11 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
         skipped = {kind: count for kind, count in outcome.skipped.items() if count}
         edition = outcome.edition_at.replace(tzinfo=None) if outcome.edition_at else None
         rows.append(
-            [landed.file_id, landed.feed, landed.format, landed.name, landed.path, landed.sha256, landed.size, landed.url, landed.source]
-            + [datetime.fromisoformat(landed.fetched_at).replace(tzinfo=None), edition, now, build_id, outcome.status, outcome.message]
-            + [read, loaded, bad, unchanged, sum(skipped.values()), list(skipped), list(skipped.values()), first, last]
+            [
+                *(landed.file_id, landed.feed, landed.format, landed.name, landed.path, landed.sha256, landed.size, landed.url, landed.source),
+                *(datetime.fromisoformat(landed.fetched_at).replace(tzinfo=None), edition, now, build_id, outcome.status, outcome.message),
+                *(read, loaded, bad, unchanged, sum(skipped.values()), list(skipped), list(skipped.values()), first, last),
+            ]
         )
     connection.executemany(f"insert into meta.file select {', '.join(['?'] * 20)}, map(?::varchar[], ?::bigint[]), ?, ?", rows)
     connection.execute(
@@ -606,8 +625,8 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
             select file_id, rows_read, lag(rows_read) over (partition by format, {_STREAM}, url order by edition_at, file_id) as before
             from meta.file where feed = ? and status = 'loaded'
         ) as shrunk
-        where shrunk.file_id = file.file_id and shrunk.rows_read < {SHRUNK} * shrunk.before and file.message is null and list_contains(?::bigint[], file.file_id)
+        where shrunk.file_id = file.file_id and shrunk.rows_read < {SHRUNK} * shrunk.before and file.message is null
+          and list_contains(?::bigint[], file.file_id)
         """,
         [feed.name, [o.landed.file_id for o in outcomes]],
     )
-

@@ -150,13 +150,17 @@ def text_table(
 ) -> str:
     """Load the lines after the first `skip` as text columns c0.. into a temporary table with `_row_number`; returns its name.
 
-    Lines with another number of columns are rejected, unless `ragged`, where missing ones are null.
+    Lines with another number of columns are rejected, unless `ragged`, where missing ones are null. Raises UnreadableFile when a
+    quote is not closed: the lines below it can no longer be told apart, and one rejected record would hide all of them.
     """
     from warehouse.connection import literal
 
     table = table_name("text", file)
     with file.path.open("rb") as stream:
-        encoding = encoding_of(stream.read(1 << 20))
+        start = stream.read(1 << 20)
+    if start.startswith(b"\xfe\xff"):
+        raise UnreadableFile("the text is UTF-16 with the big end first, which is not read here; save it as UTF-8")
+    encoding = encoding_of(start)
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
     quote = "'\"'" if quoted else "''"
     connection.execute(
@@ -168,6 +172,16 @@ def text_table(
                       null_padding = {str(ragged).lower()}, store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
         """
     )
+    swallowed = connection.execute(
+        """
+        select min(lines.line)
+        from reject_line as lines join reject_scan as scans using (scan_id, file_id)
+        where scans.file_path = ? and lines.error_type in ('UNQUOTED VALUE', 'INVALID STATE') and contains(rtrim(lines.csv_line, chr(13) || chr(10)), chr(10))
+        """,
+        [str(file.path)],
+    ).fetchone()
+    if swallowed and swallowed[0] is not None:
+        raise UnreadableFile(f"line {swallowed[0]:,} opens a quote that is not closed, and the lines below it cannot be told apart; fetch it again")
     return table
 
 
@@ -319,9 +333,7 @@ def json_documents(files: Sequence[LandedFile]) -> str:
 
     paths = ", ".join(literal(file.path) for file in files)
     names = sorted({name for file in files for name in file.parameters})
-    rows = ", ".join(
-        f"({literal(file.path)}, {file.file_id}" + "".join(f", {literal(file.parameters.get(n, ''))}" for n in names) + ")" for file in files
-    )
+    rows = ", ".join(f"({literal(file.path)}, {file.file_id}" + "".join(f", {literal(file.parameters.get(n, ''))}" for n in names) + ")" for file in files)
     columns = "".join(f", {quote(n)}" for n in names)
     return f"""(
         select landed._file_id, texts.content::json as document{columns}
@@ -387,6 +399,11 @@ def _sheets(path: str, changed: float) -> dict[str, list[list[Any]]]:
         return {name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in workbook.sheet_names}
     except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
         raise UnreadableFile(f"not a readable spreadsheet ({error}); fetch it again") from error
+    except BaseException as error:
+        # a panic of the Rust library, which pyo3 keeps out of `Exception`
+        if type(error).__name__ != "PanicException":
+            raise
+        raise UnreadableFile("not a readable spreadsheet (its structure is damaged); fetch it again") from None
 
 
 def sheets_of(path: Path) -> dict[str, list[list[Any]]]:
@@ -398,7 +415,7 @@ def sheet_table(connection: duckdb.DuckDBPyConnection, file: LandedFile, rows: S
     """The rows as text columns c0.. in a temporary table with `_row_number`; returns its name."""
     import pyarrow
 
-    columns = {f"c{i}": [_cell(row[i]) if i < len(row) else "" for row in rows] for i in range(width)}
+    columns = {f"c{i}": pyarrow.array([_cell(row[i]) if i < len(row) else "" for row in rows], pyarrow.string()) for i in range(width)}
     arrow = pyarrow.table({"_row_number": pyarrow.array(range(1, len(rows) + 1), pyarrow.int64()), **columns})
     table = table_name("sheet", file)
     connection.register("sheet_rows", arrow)

@@ -72,9 +72,7 @@ class Stack:
         """Create the metadata database, then start the components."""
         with self.output.open("wb") as output:
             migration = ["airflow", "db", "migrate"]
-            subprocess.run(
-                migration, env=self.environment, cwd=self.home, stdout=output, stderr=subprocess.STDOUT, timeout=UP_WITHIN, check=True
-            )
+            subprocess.run(migration, env=self.environment, cwd=self.home, stdout=output, stderr=subprocess.STDOUT, timeout=UP_WITHIN, check=True)
             for name in ("api-server", "scheduler", "dag-processor"):
                 self.components[name] = subprocess.Popen(
                     ["airflow", name], env=self.environment, cwd=self.home, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -160,9 +158,7 @@ def why_it_failed(stack: Stack, run: str) -> str:
     lines = [f"{task['task_id']}: {task['state']}" for task in tasks]
     for task in tasks:
         if task["state"] == "failed":
-            lines += [
-                path.read_text(encoding="utf-8")[-3000:] for path in stack.airflow_home.glob(f"logs/*/*/task_id={task['task_id']}/*.log")
-            ]
+            lines += [path.read_text(encoding="utf-8")[-3000:] for path in stack.airflow_home.glob(f"logs/*/*/task_id={task['task_id']}/*.log")]
     return "\n".join(lines)
 
 
@@ -177,9 +173,7 @@ def test_refresh_triggered_over_the_rest_api_succeeds_and_leaves_no_process(stac
     assert triggered.status_code == 200, triggered.text
     run = f"dags/warehouse_refresh/dagRuns/{triggered.json()['dag_run_id']}"
 
-    ended = stack.wait_for(
-        "end of the run", DONE_WITHIN, lambda: (state := stack.get(run).json()["state"]) in ("success", "failed") and state
-    )
+    ended = stack.wait_for("end of the run", DONE_WITHIN, lambda: (state := stack.get(run).json()["state"]) in ("success", "failed") and state)
     assert ended == "success", why_it_failed(stack, run)
     tasks = stack.get(f"{run}/taskInstances?limit=100").json()["task_instances"]
     assert {task["state"] for task in tasks} == {"success"}

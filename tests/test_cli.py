@@ -152,7 +152,10 @@ def test_help_shows_examples() -> None:
 
 def test_light_commands_import_nothing_heavy() -> None:
     """`ebbtide --help` answers at once: dbt, Airflow, Great Expectations and pandas stay out."""
-    code = "import sys; from warehouse.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass\nprint([m for m in ('dbt', 'airflow', 'great_expectations', 'pandas') if m in sys.modules])"
+    code = (
+        "import sys; from warehouse.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in ('dbt', 'airflow', 'great_expectations', 'pandas') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
     assert done.stdout.strip().endswith("[]")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from warehouse.cli import main
 from warehouse.docs import feeds_page, outdated, settings_page
@@ -108,7 +110,23 @@ def test_feeds_page_of_no_feeds_has_no_feed() -> None:
     assert "## " not in feeds_page({})
 
 
-def test_checks_of_ci_are_the_commands_of_the_project() -> None:
-    script = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
-    assert set(re.findall(r"(?m)^make ([a-z]+)|\bmake (refresh)", script)) <= {(name, "") for name in TARGETS} | {("", "refresh")}
-    assert ".ci/run" in (REPOSITORY / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+def test_ci_runs_the_commands_of_the_project() -> None:
+    script = REPOSITORY / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    named = re.findall(r"(?m)^(?:\w+=\S+ )*make ([a-z]+)", script.read_text(encoding="utf-8"))
+    assert set(named) == {"lint", "test", "refresh"}
+    assert set(named) <= TARGETS
+    workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    checks = workflow["jobs"]["checks"]
+    assert checks["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    assert [step["run"] for step in checks["steps"] if "run" in step] == [".ci/run"]
+    assert all(re.search(r"@v\d+\.\d+\.\d+$", step["uses"]) for step in checks["steps"] if "uses" in step)
+
+
+def test_commit_hooks_are_the_commands_of_make_lint() -> None:
+    hooks = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert [repository["repo"] for repository in hooks] == ["local"]
+    entries = " ".join(hook["entry"] for hook in hooks[0]["hooks"])
+    for tool in ("ruff check", "ruff format", "mypy", "sqlfluff lint"):
+        assert f".venv/bin/{tool}" in entries
+        assert f"$(BIN)/{tool}" in MAKEFILE

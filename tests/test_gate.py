@@ -449,7 +449,7 @@ def gate_after_defects(clean: Path, tmp_path_factory: pytest.TempPathFactory) ->
             place = copy_of(clean, tmp_path_factory.mktemp("defects"))
             for planted in rounds[number].values():
                 plant_raw(place, planted)
-            results[number] = place.gate("raw")
+            results[number] = place.gate("raw", *rounds[number])
         return results[number]
 
     return result_of

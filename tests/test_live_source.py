@@ -180,7 +180,7 @@ def test_too_many_requests_without_retry_after(home: Home, provider: Provider, p
     provider.answer(FSI, Answer(429), Answer(body=fsi(1.5)))
     assert home.fetch("ofr") == (1, 1)
     provider.answer(FSI, Answer(429))
-    with pytest.raises(FetchFailed, match="status 429 .*limits requests; try again later"):
+    with pytest.raises(FetchFailed, match=r"status 429 .*limits requests; try again later"):
         home.fetch("ofr")
 
 
@@ -193,7 +193,7 @@ def test_a_connection_cut_in_the_middle_is_asked_again(home: Home, provider: Pro
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_connection_that_is_always_cut_lands_nothing(home: Home, provider: Provider, compressed: bool) -> None:
     provider.answer(FSI, Answer(body=fsi(1.5), cut_after=60, compressed=compressed))
-    with pytest.raises(FetchFailed, match="feed ofr_fsi: https://www.financialresearch.gov.* was cut off in the middle of the answer"):
+    with pytest.raises(FetchFailed, match=r"feed ofr_fsi: https://www.financialresearch.gov.* was cut off in the middle of the answer"):
         home.fetch("ofr")
     assert home.manifest("ofr_fsi") == []
     assert len(provider.asked) == ingest.source.BODY_ATTEMPTS
@@ -296,14 +296,14 @@ def test_no_new_rows_land_no_file(home: Home, provider: Provider) -> None:
 
 def test_a_provider_that_does_not_page_is_noticed(home: Home, provider: Provider) -> None:
     provider.answer(SOCRATA, Answer(body=json.dumps(reports(1000)).encode()))
-    with pytest.raises(FetchFailed, match="feed cftc_tff: .*repeats the one before"):
+    with pytest.raises(FetchFailed, match=r"feed cftc_tff: .*repeats the one before"):
         home.fetch("cftc")
 
 
 @pytest.mark.parametrize("body", [b"<html></html>", b'{"message": "Internal error"}', b'[{"open_interest'])
 def test_a_page_that_is_no_list_is_a_failure(home: Home, provider: Provider, body: bytes) -> None:
     provider.answer(SOCRATA, Answer(body=body))
-    with pytest.raises(FetchFailed, match="feed cftc_tff: https://publicreporting.cftc.gov.* is not a list of rows"):
+    with pytest.raises(FetchFailed, match=r"feed cftc_tff: https://publicreporting.cftc.gov.* is not a list of rows"):
         home.fetch("cftc")
 
 
@@ -348,7 +348,7 @@ def test_no_failure_shows_the_key(
     monkeypatch.setattr(ingest.source, "TIMEOUT", (0.05, 0.05))
     home = Home(tmp_path / "home", provider, fred_api_key=KEY)
     provider.answer(OBSERVATIONS, answer)
-    with pytest.raises(FetchFailed, match="feed fred_series: .*series_id=DGS1") as failure:
+    with pytest.raises(FetchFailed, match=r"feed fred_series: .*series_id=DGS1") as failure:
         home.fetch("fred")
     error: BaseException | None = failure.value
     while error:

@@ -417,7 +417,7 @@ def test_a_wrong_manifest_line_is_named(tmp_path: Path) -> None:
 def test_a_date_in_a_name_that_is_none_is_named(tmp_path: Path) -> None:
     from ingest.source import FetchFailed
 
-    with pytest.raises(FetchFailed, match="fsi_asof_20260230.csv has no date"):
+    with pytest.raises(FetchFailed, match=r"fsi_asof_20260230\.csv has no date"):
         replay(tmp_path, {"fsi_asof_20260230.csv": fsi(fsi_row("2026-01-05", 1))})
 
 

@@ -76,11 +76,18 @@ def test_every_record_is_read(replayed: Path, name: str, feed: str, records: int
     ("sql", "expected"),
     [
         ("select close from raw.cboe_index_history where index_name = 'VIX' and observation_date = '1990-01-02'", [(17.24,)]),
-        ("select call_contracts, put_contracts, published_ratio from raw.cboe_put_call where observation_date = '2006-11-02' and product = 'total'", [(1348240, 1218592, 0.9)]),
+        (
+            "select call_contracts, put_contracts, published_ratio from raw.cboe_put_call where observation_date = '2006-11-02' and product = 'total'",
+            [(1348240, 1218592, 0.9)],
+        ),
         ("select open_interest, leveraged_funds_long from raw.cftc_tff where contract_code = '090741' and observation_date = '2026-06-09'", [(383773, 29832)]),
         ("select value from raw.fred_series where series_id = 'BAMLH0A0HYM2' and observation_date = '1997-01-01'", [(None,)]),
         ("select debit_balances, free_credit_margin from raw.finra_margin where observation_date = '1997-01-31'", [(103337.0, None)]),
-        ("select holdings from raw.tic_major_foreign_holders where country = 'China, Mainland' and observation_date = '2025-12-31' and series = 'main' order by _available_at desc limit 1", [(683.5,)]),
+        (
+            "select holdings from raw.tic_major_foreign_holders where country = 'China, Mainland' and observation_date = '2025-12-31' "
+            "and series = 'main' order by _available_at desc limit 1",
+            [(683.5,)],
+        ),
         ("select tonnes_in_trust from raw.gld_archive where observation_date = '2025-05-23'", [(922.46,)]),
         ("select value from raw.gpr_monthly where index_name = 'GPR' and observation_date = '2025-04-30'", [(136.52084350585938,)]),
     ],
@@ -113,7 +120,10 @@ def test_later_edition_of_a_year_adds_only_new_rows(realdata: Path, tmp_path: Pa
     with duckdb.connect() as connection:
         load_landed(connection, [FEEDS["cftc_tff"]], landing, "test")
         counted = connection.execute("select rows_read, rows_loaded, rows_quarantined, rows_unchanged from meta.file order by edition_at").fetchall()
-        versions = connection.execute("select open_interest, _available_at_source from raw.cftc_tff where contract_code = '090741' and observation_date = '2026-06-09' order by _available_at").fetchall()
+        versions = connection.execute(
+            "select open_interest, _available_at_source from raw.cftc_tff "
+            "where contract_code = '090741' and observation_date = '2026-06-09' order by _available_at"
+        ).fetchall()
         published = connection.execute("select distinct _available_at::varchar from raw.cftc_tff where observation_date = '2026-06-16'").fetchall()
     assert counted == [(len(lines), len(lines), 0, 0), (len(lines) + len(added), len(added) + 1, 0, len(lines) - 1)]
     assert versions == [(383773, "lag"), (383774, "edition")]

@@ -28,11 +28,12 @@ def marts(path: Path) -> dict[str, list[str]]:
         rows = connection.execute(
             """
             select schema_name || '.' || table_name, list(column_name order by column_index)
-            from duckdb_columns() where database_name = current_database() and schema_name not in ('meta', 'quality', 'main', 'information_schema', 'pg_catalog')
+            from duckdb_columns()
+            where database_name = current_database() and schema_name not in ('meta', 'quality', 'main', 'information_schema', 'pg_catalog')
             group by 1 order by 1
             """
         ).fetchall()
-    return {table: columns for table, columns in rows}
+    return dict(rows)
 
 
 def current(home: Path) -> Path:
@@ -88,7 +89,9 @@ def test_every_published_table_and_column_has_a_comment(sample_home: Path) -> No
 
 def test_rows_of_every_file_add_up(sample_home: Path) -> None:
     with duckdb.connect(str(current(sample_home)), read_only=True) as connection:
-        files = connection.execute("select count(*), count(*) filter (where rows_read <> rows_loaded + rows_quarantined + rows_unchanged) from meta.file").fetchone()
+        files = connection.execute(
+            "select count(*), count(*) filter (where rows_read <> rows_loaded + rows_quarantined + rows_unchanged) from meta.file"
+        ).fetchone()
     assert files is not None and files[0] > 1000 and files[1] == 0
 
 
@@ -130,7 +133,10 @@ def test_broken_feed_leaves_the_build_published_before(sample_home: Path, tmp_pa
         from ingest.landing import Arrival, Landing
 
         settings = load_settings()
-        broken = b'{"ratios": [{"name": "TOTAL PUT/CALL RATIO", "value": "0.90"}], "SUM OF ALL PRODUCTS": [{"name": "VOLUME", "call": 100, "put": 90, "total": 500}]}'
+        broken = (
+            b'{"ratios": [{"name": "TOTAL PUT/CALL RATIO", "value": "0.90"}], '
+            b'"SUM OF ALL PRODUCTS": [{"name": "VOLUME", "call": 100, "put": 90, "total": 500}]}'
+        )
         Landing(settings.landing_dir).land(
             [
                 Arrival(
@@ -194,7 +200,9 @@ def test_world_holds_revisions_late_publications_and_an_a_b_a(sample_home: Path)
     """The tests below would show nothing on a world without them."""
     with duckdb.connect(str(sample_home / "warehouse.duckdb"), read_only=True) as connection:
         revised = connection.execute("select count(*) from raw.finra_margin where _available_at_source = 'edition'").fetchone()
-        vintages = connection.execute("select count(*) from (select 1 from raw.fred_series where vintage_date is not null group by series_id, observation_date having count(*) > 1)").fetchone()
+        vintages = connection.execute(
+            "select count(*) from (select 1 from raw.fred_series where vintage_date is not null group by series_id, observation_date having count(*) > 1)"
+        ).fetchone()
         back_and_forth = connection.execute(
             """
             select count(*) from (

@@ -125,7 +125,9 @@ def _copy_raw(connection: Any, parent: Settings, as_of: datetime) -> dict[str, i
     for name in FEEDS:
         connection.execute(f"create or replace table raw.{quote(name)} as select * from parent.raw.{quote(name)} where _available_at <= ?", [as_of])
         rows += connection.execute(f"select count(*) from raw.{quote(name)}").fetchone()[0]
-    connection.execute("create or replace table meta.file as select * from parent.meta.file where edition_at <= ?", [as_of])
+    # a file of a later edition still brings rows that were known before it
+    known = " union ".join(f"select _file_id from raw.{quote(name)}" for name in FEEDS)
+    connection.execute(f"create or replace table meta.file as select * from parent.meta.file where edition_at <= ? or file_id in ({known})", [as_of])
     connection.execute("create or replace table meta.quarantine as select * from parent.meta.quarantine semi join meta.file using (file_id)")
     connection.execute("detach parent")
     return {"rows_loaded": rows}

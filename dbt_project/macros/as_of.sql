@@ -20,7 +20,7 @@
 {% macro lineage(key) -%}
     _available_at as available_at,
     _available_at_source as available_at_source,
-    _file_id as file_id,
-    _row_number as file_row_number,
+    cast(_file_id as bigint) as file_id,
+    cast(_row_number as bigint) as file_row_number,
     concat_ws('|', {{ key | join(', ') }}) as row_key
 {%- endmacro %}

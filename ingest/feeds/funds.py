@@ -51,10 +51,9 @@ def _spreadsheetml(path: Path) -> Mapping[str, list[list[Any]]]:
 
 
 def _ticker_from_name(file: LandedFile, title: str) -> Mapping[str, str]:
-    """The ticker stands in the file name, or in the lines above the table."""
-    ticker = file.parameters.get("ticker")
+    """The ticker stands in the lines above the table, or in the file name."""
     stated = re.search(r"(?im)^ticker[^\t\n]*\t\W*([A-Z]{2,5})\b", title)
-    ticker = ticker or (stated.group(1) if stated else None)
+    ticker = stated.group(1) if stated else file.parameters.get("ticker")
     if not ticker:
         raise UnreadableFile(f"{file.name} does not say which fund it is; name it <TICKER>_....xls")
     return {"ticker": ticker.upper()}
@@ -117,7 +116,7 @@ FEEDS = (
             re.compile(r"(?im)^Date\tNAV\tShares Outstanding"),
             spreadsheet(r"^Date\tNAV\tShares Outstanding", values=_ticker_from_name),
             "Whole history, newest first, disclaimer below",
-            file_name=re.compile(r"(?i)^(navhist-us-en-)?(?P<ticker>[a-z]{2,5})?[^/]*\.xlsx$"),
+            file_name=re.compile(r"(?i)^(navhist-us-en-)?(?P<ticker>[a-z]{2,5}(?![a-z]))?[^/]*\.xlsx$"),
             requests=_ssga_requests,
         ),
     ),
@@ -132,7 +131,7 @@ FEEDS = (
             re.compile(r"urn:schemas-microsoft-com:office:spreadsheet"),
             spreadsheet(r"^As Of\tNAV per Share\t.*Shares Outstanding", values=_ticker_from_name, sheets=_spreadsheetml),
             "Fund download, XML called .xls, sheet Historical",
-            file_name=re.compile(r"^(?P<ticker>[A-Z]{2,5})?[^/]*\.(xls|xml)$"),
+            file_name=re.compile(r"^(?P<ticker>[A-Z]{2,5}(?![A-Za-z]))?[^/]*\.(xls|xml)$"),
             requests=_ishares_requests,
         ),
     ),
