@@ -1,0 +1,463 @@
+"""The dbt project on a small made-up raw store: point in time, formulas against a recomputation in NumPy, absent feeds, documentation."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from ingest.feeds import FEEDS
+from ingest.load import create_tables
+from tests.equal import assert_equal
+from warehouse.dbt import PROJECT, DbtFailed, run_dbt
+
+FIRST = "2018-01-01"
+LAST = "2022-06-30"
+EARLIER = date(2022, 3, 16)
+SECTOR_FUNDS = ("XLK", "XLF", "XLU")
+PUT_CALL_REVISED = date(2022, 3, 14)
+
+# Days of New York and of the calendar, and the dates a series of each cadence has.
+CALENDARS = {
+    "daily": f"select i::date as day from generate_series(date '{FIRST}', date '{LAST}', interval 1 day) as s(i) where isodow(i) < 6",
+    "calendar": f"select i::date as day from generate_series(date '{FIRST}', date '{LAST}', interval 1 day) as s(i)",
+    "tuesdays": f"select i::date as day from generate_series(date '{FIRST}', date '{LAST}', interval 1 day) as s(i) where isodow(i) = 2",
+    "month_ends": f"select last_day(i)::date as day from generate_series(date '{FIRST}', date '{LAST}', interval 1 month) as s(i)",
+}
+
+
+def noise(*columns: str) -> str:
+    """SQL of a number in (0, 1) that depends on the columns alone."""
+    return f"((hash({', '.join(columns)}) % 1000003) + 0.5) / 1000003.0"
+
+
+def day_number() -> str:
+    return f"(day - date '{FIRST}')"
+
+
+def put(
+    connection: duckdb.DuckDBPyConnection, feed: str, calendar: str, columns: str, hours: float, *, per: str = "(values (0)) as one(one)", where: str = "true"
+) -> None:
+    """Rows of a feed: one a day of the calendar and row of `per`, known `hours` after the start of its day."""
+    connection.execute(
+        f"""
+        insert into raw.{feed} by name
+        select *, 1 as _file_id, row_number() over (order by observation_date) as _row_number,
+               observation_date + to_hours({int(hours)}) as _available_at, 'lag' as _available_at_source
+        from (select day as observation_date, {columns} from ({CALENDARS[calendar]}) as calendar cross join {per} where {where})
+        """
+    )
+
+
+def fill(connection: duckdb.DuckDBPyConnection) -> None:
+    """Every feed a signal reads, with revisions, a late row, a value that is revised and restored, and a split."""
+    put(
+        connection,
+        "cboe_put_call",
+        "daily",
+        f"product, 'volume' as measure, 1000000 as call_contracts, cast(600000 * (1 + 0.5 * {noise('day', 'product')}) as bigint) as put_contracts",
+        23,
+        per="(values ('equity'), ('spx'), ('index')) as product(product)",
+    )
+    put(
+        connection,
+        "cboe_index_history",
+        "daily",
+        f"index_name, level * (1 + 0.3 * {noise('day', 'index_name')} + 0.2 * sin({day_number()} / 200.0)) as close",
+        22,
+        per="(values ('VIX', 16), ('VIX3M', 18), ('SKEW', 120)) as level(index_name, level)",
+    )
+    put(
+        connection,
+        "fred_series",
+        "daily",
+        f"series_id, level + 0.5 * sin({day_number()} / 300.0) + 0.1 * {noise('day', 'series_id')} as value",
+        46,
+        per="(values ('DGS1', 3), ('DFII10', 1), ('DEXJPUS', 110)) as level(series_id, level)",
+    )
+    put(connection, "fred_series", "calendar", f"'DFF' as series_id, 2.5 + floor(2 * sin({day_number()} / 400.0)) as value", 46)
+    put(connection, "fred_series", "calendar", f"'CBBTCUSD' as series_id, 9000 * exp({day_number()} / 900.0) * (1 + 0.1 * {noise('day')}) as value", 49)
+    put(connection, "fred_series", "tuesdays", f"'NFCILEVERAGE' as series_id, 0.5 * sin({day_number()} / 100.0) + 0.1 * {noise('day')} as value", 132)
+    put(
+        connection,
+        "fred_series",
+        "month_ends",
+        f"'PCEPILFE' as series_id, 100 * exp({day_number()} / 12000.0) * (1 + 0.001 * {noise('day', 'vintage')}) as value, day + 30 + vintage as vintage_date",
+        31 * 24,
+        per="(values (0), (30)) as vintage(vintage)",
+    )
+    connection.execute(
+        """
+        update raw.fred_series set _available_at = vintage_date + interval 1 day, _available_at_source = 'provider' where vintage_date is not null
+        """
+    )
+    positions = ", ".join(
+        f"cast(300000 * (1 + 0.5 * {noise('day', 'code', repr(group + side))}) as bigint) as {group}_{side}"
+        for group in ("dealer", "asset_manager", "leveraged_funds", "other_reportable")
+        for side in ("long", "short", "spread")
+    )
+    put(
+        connection,
+        "cftc_tff",
+        "tuesdays",
+        f"""code as contract_code, 'FutOnly' as report_scope, code as contract_name, 4000000 as open_interest, {positions},
+            1000 as nonreportable_long, 900 as nonreportable_short""",
+        92,
+        per="(values ('13874A'), ('13874+'), ('1170E1'), ('097741')) as contract(code)",
+    )
+    put(
+        connection,
+        "cftc_disaggregated",
+        "tuesdays",
+        f"'085692' as contract_code, 'FutOnly' as report_scope, cast(200000 * (1 + {noise('day')}) as bigint) as open_interest",
+        92,
+    )
+    put(connection, "gld_archive", "daily", f"800 + 100 * sin({day_number()} / 400.0) + {noise('day')} as tonnes_in_trust", 36)
+    put(connection, "finra_margin", "month_ends", f"300000 * (1 + {day_number()} / 5000.0 + 0.1 * {noise('day')}) as debit_balances", 22 * 24)
+    put(connection, "gpr_daily", "calendar", f"100 as articles, 80 + 60 * {noise('day')} as gprd", 8 * 24)
+    prices = f"""
+        (select * exclude (day), level * exp(sum(step) over (partition by symbol order by day)) as close
+         from (select day as on_day, day, symbol, level, 0.02 * ({noise("day", "symbol")} - 0.5) + 0.01 * ({noise("day")} - 0.48) as step
+               from ({CALENDARS["daily"]}) as calendar
+               cross join (values ('^GSPC', 2700), ('^NDX', 6500), {", ".join(f"('{s}', 50)" for s in SECTOR_FUNDS)}) as level(symbol, level)))
+    """
+    put(
+        connection,
+        "price_daily",
+        "daily",
+        f"""symbol, 'split' as adjustment, price.close, price.close * (1 + 0.004 * ({noise("price.on_day", "symbol", "'o'")} - 0.5)) as open,
+            greatest(open, price.close) * (1 + 0.004 * {noise("price.on_day", "symbol", "'h'")}) as high,
+            least(open, price.close) * (1 - 0.004 * {noise("price.on_day", "symbol", "'l'")}) as low,
+            cast(10000000 * (1 + {noise("price.on_day", "symbol", "'v'")}) as bigint) as volume""",
+        24,
+        per=f"{prices} as price",
+        where="price.on_day = calendar.day",
+    )
+    for feed, tickers in (("ssga_nav", ("SPY", "XLU", "XLP", "XLV", "XLK", "XLY", "XLC")), ("ishares_nav", ("IVV",)), ("vanguard_nav", ("VOO",))):
+        put(
+            connection,
+            feed,
+            "daily",
+            f"""ticker, 100 * (1 + 0.2 * sin({day_number()} / 300.0)) as net_asset_value,
+                round(10000000 * (1 + 0.3 * sin({day_number()} / 500.0)) + 200000 * {noise("day", "ticker")}) as shares_outstanding""",
+            36,
+            per=f"(values {', '.join(f'({t!r})' for t in tickers)}) as fund(ticker)",
+        )
+    # a put/call day revised and restored (A, B, A), spread over the earlier as-of; another published late; a gauge revised
+    connection.execute(
+        f"""
+        insert into raw.cboe_put_call
+        select * replace (
+            put_contracts + 400000 as put_contracts, timestamp '2022-03-15 12:00' as _available_at, 'edition' as _available_at_source, 2 as _file_id
+        )
+        from raw.cboe_put_call where observation_date = '{PUT_CALL_REVISED}' and product = 'equity';
+        insert into raw.cboe_put_call
+        select * replace (put_contracts - 400000 as put_contracts, timestamp '2022-03-18 12:00' as _available_at, 3 as _file_id)
+        from raw.cboe_put_call where _file_id = 2;
+        update raw.cboe_put_call set _available_at = timestamp '2022-03-20 12:00'
+        where observation_date = '2022-03-15' and product = 'equity';
+        insert into raw.gpr_daily
+        select * replace (gprd + 5 as gprd, _available_at + interval 3 day as _available_at, 'edition' as _available_at_source, 2 as _file_id)
+        from raw.gpr_daily where isodow(observation_date) in (1, 2);
+        update raw.price_daily set _available_at = _available_at + interval 9 day where observation_date = '2022-03-10' and symbol in ('XLK', '^GSPC');
+        insert into raw.price_daily
+        select * replace (
+            timestamp '2021-08-31 20:00' as _available_at, 'edition' as _available_at_source, 2 as _file_id,
+            open / 5 as open, high / 5 as high, low / 5 as low, close / 5 as close, volume * 5 as volume
+        )
+        from raw.price_daily where symbol = 'XLK' and _available_at < timestamp '2021-08-31 20:00'
+        """
+    )
+
+
+def see_from(warehouse: Path, as_of: str) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "create or replace table meta.build_in_progress as "
+            f"select 'build' as build_id, 'sample' as source, timestamp '{as_of}' as as_of, timestamp '2026-01-01' as started_at, '0' as code_version"
+        )
+
+
+def build(warehouse: Path, mart: Path) -> None:
+    for selected in (["resource_type:seed", "staging", "intermediate"], ["marts"]):
+        run_dbt(["build", "--select", *selected, "--exclude-resource-type", "unit_test"], warehouse=warehouse, mart=mart)
+
+
+@pytest.fixture(scope="module")
+def builds(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """A folder with the marts `later`, `earlier` and `empty` and the warehouse as it stood at the later build."""
+
+    def make(folder: Path) -> None:
+        warehouse, mart = folder / "warehouse.duckdb", folder / "mart.duckdb"
+        with duckdb.connect(str(warehouse)) as connection:
+            connection.execute("set TimeZone = 'UTC'; create schema raw; create schema meta")
+            create_tables(connection, tuple(FEEDS.values()))
+            fill(connection)
+        for name, as_of in (("earlier", f"{EARLIER} 23:59:59"), ("later", f"{LAST} 23:59:59")):
+            see_from(warehouse, as_of)
+            build(warehouse, mart)
+            shutil.copy(mart, folder / f"{name}.duckdb")
+        (folder / "later").mkdir()
+        shutil.copy(warehouse, folder / "later" / "warehouse.duckdb")
+        shutil.copy(folder / "dbt" / "manifest.json", folder / "manifest.json")
+        with duckdb.connect(str(warehouse)) as connection:
+            for feed in FEEDS:
+                connection.execute(f"delete from raw.{feed}")
+        build(warehouse, mart)
+        shutil.copy(mart, folder / "empty.duckdb")
+
+    return shared("dbt_project", make)
+
+
+def marts(*paths: Path) -> duckdb.DuckDBPyConnection:
+    """The marts attached read-only under the names of their files."""
+    connection = duckdb.connect()
+    for path in paths:
+        connection.execute(f"attach '{path}' as {path.stem} (read_only)")
+    return connection
+
+
+def later_warehouse(builds: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(builds / "later" / "warehouse.duckdb"), read_only=True)
+
+
+@pytest.mark.parametrize(("table", "keys"), [("fct_signal_daily", ("observation_date", "signal_id")), ("fct_retreat_index_daily", ("observation_date",))])
+def test_past_days_do_not_change_with_later_knowledge(builds: Path, table: str, keys: Sequence[str]) -> None:
+    connection = marts(builds / "earlier.duckdb", builds / "later.duckdb")
+    assert connection.execute(f"select max(observation_date) from earlier.signals.{table}").fetchone() == (EARLIER,)
+    past = f"(select * from later.signals.{table} where observation_date <= date '{EARLIER}')"
+    assert_equal(connection, f"(select * from earlier.signals.{table})", past, keys)
+
+
+def test_index_exists_and_uses_every_core_block(builds: Path) -> None:
+    query = "select count(retreat_index), count(retreat_index_wide), max(live_core_blocks) from later.signals.fct_retreat_index_daily"
+    row = marts(builds / "later.duckdb").execute(query).fetchone()
+    assert row is not None
+    assert row[0] > 100
+    assert row[1] == row[0]
+    assert row[2] == 5
+
+
+def test_revision_late_row_and_restored_value_show_on_their_days(builds: Path) -> None:
+    """Put/call of each day from the versions known at its end, recomputed one day at a time."""
+    raw = later_warehouse(builds)
+    shown = dict(
+        marts(builds / "later.duckdb")
+        .execute(
+            """
+            select observation_date, value from later.signals.fct_signal_daily
+            where signal_id = 'put_call_equity' and observation_date between '2022-03-08' and '2022-03-28'
+            """
+        )
+        .fetchall()
+    )
+    expected = {day: known_put_call(raw, day) for day in shown}
+    assert len(set(expected.values())) > 10
+    assert shown == pytest.approx(expected)
+
+
+def known_put_call(raw: duckdb.DuckDBPyConnection, day: date) -> float:
+    row = raw.execute(
+        """
+        with known as (
+            select observation_date, arg_max(put_contracts / call_contracts, (_available_at, _file_id)) as ratio
+            from raw.cboe_put_call where product = 'equity' and _available_at < cast(? as date) + interval 1 day
+            group by observation_date order by observation_date desc limit 5
+        )
+        select avg(ratio) from known
+        """,
+        [day],
+    ).fetchone()
+    assert row is not None
+    return float(row[0])
+
+
+def test_vintages_hold_what_was_known_at_every_moment(builds: Path) -> None:
+    """trailing_as_known against a recomputation at every moment around revisions, late rows and a split."""
+    connection = later_warehouse(builds)
+    moments = connection.execute(
+        """
+        select distinct available_at from staging.stg_price__daily
+        where symbol = 'XLK' and (
+            available_at between timestamp '2021-08-20' and timestamp '2021-09-10'
+            or available_at between timestamp '2022-03-08' and timestamp '2022-03-25'
+        )
+        """
+    ).fetchall()
+    assert len(moments) > 20
+    for (moment,) in moments:
+        known = newest(connection, "observation_date, close", "staging.stg_price__daily", "symbol = 'XLK'", moment, 60)
+        in_vintage = connection.execute(
+            """
+            select observation_date, close from intermediate.int_sector_fund_as_known
+            where symbol = 'XLK' and known_at <= $moment and vintage_at = (
+                select max(vintage_at) from intermediate.int_sector_fund_as_known where vintage_at <= $moment
+            )
+            order by observation_date desc limit 60
+            """,
+            {"moment": moment},
+        ).fetchall()
+        assert in_vintage == known, moment
+
+
+def newest(connection: duckdb.DuckDBPyConnection, columns: str, relation: str, where: str, moment: datetime, count: int) -> list[tuple[Any, ...]]:
+    """The newest observations in the newest versions known at a moment, newest first."""
+    return connection.execute(
+        f"""
+        select {columns} from {relation} where {where} and available_at <= ?
+        qualify row_number() over (partition by observation_date order by available_at desc, file_id desc) = 1
+        order by observation_date desc limit {count}
+        """,
+        [moment],
+    ).fetchall()
+
+
+def events(connection: duckdb.DuckDBPyConnection, signal: str) -> list[tuple[datetime, float]]:
+    """Some events of a signal: those at its ends and a few between."""
+    every = connection.execute(f"select available_at, value from intermediate.int_signal__{signal} order by available_at").fetchall()
+    assert len(every) > 100, signal
+    return [every[i] for i in (0, 1, len(every) // 3, len(every) // 2, -80, -75, -1)]
+
+
+def test_volatility_target_exposure(builds: Path) -> None:
+    connection = later_warehouse(builds)
+    for moment, value in events(connection, "vol_target_exposure"):
+        close = np.array([row[1] for row in newest(connection, "observation_date, close", "staging.stg_price__daily", "symbol = '^GSPC'", moment, 257)][::-1])
+        squares = np.diff(np.log(close)) ** 2
+        weights = 0.94 ** np.arange(251, -1, -1)
+        volatility = [np.sqrt(252 * np.average(squares[end - 252 : end], weights=weights)) for end in range(252, 257)]
+        assert value == pytest.approx(np.mean([min(1.5, 0.10 / v) for v in volatility]))
+
+
+def test_bitcoin_residual(builds: Path) -> None:
+    connection = later_warehouse(builds)
+    for moment, value in events(connection, "bitcoin_resid_13w"):
+        bitcoin = dict(newest(connection, "observation_date, value", "staging.stg_fred__observation", "series_id = 'CBBTCUSD'", moment, 600))
+        nasdaq = dict(newest(connection, "observation_date, close", "staging.stg_price__daily", "symbol = '^NDX'", moment, 400))
+        days = sorted(bitcoin.keys() & nasdaq.keys())[-316:]
+        r_bitcoin, r_nasdaq = (np.diff(np.log([series[day] for day in days])) for series in (bitcoin, nasdaq))
+        beta = np.polyfit(r_nasdaq[:252], r_bitcoin[:252], 1)[0]
+        assert value == pytest.approx(np.sum(r_bitcoin[-63:]) - beta * np.sum(r_nasdaq[-63:]))
+
+
+def test_amihud(builds: Path) -> None:
+    connection = later_warehouse(builds)
+    for moment, value in events(connection, "amihud_market"):
+        impact_on: dict[date, list[float]] = {}
+        for fund in SECTOR_FUNDS:
+            rows = newest(connection, "observation_date, close, volume", "staging.stg_price__daily", f"symbol = '{fund}'", moment, 274)[::-1]
+            close, volume = (np.array([row[i] for row in rows], dtype=float) for i in (1, 2))
+            impact = 1e6 * np.abs(close[1:] / close[:-1] - 1) / (close[1:] * volume[1:])
+            for row, mean in zip(rows[21:], np.lib.stride_tricks.sliding_window_view(impact, 21).mean(axis=1), strict=True):
+                impact_on.setdefault(row[0], []).append(float(mean))
+        log_impact = [np.log(np.median(impact_on[day])) for day in sorted(impact_on)[-252:]]
+        assert value == pytest.approx(log_impact[-1] - np.mean(log_impact))
+
+
+def edge(o: np.ndarray, h: np.ndarray, low: np.ndarray, c: np.ndarray) -> float:
+    """EDGE estimate of the effective spread: the moment conditions of Ardia, Guidotti and Kroencke (2024), equations of their section 2."""
+    o, h, low, c = np.log([o, h, low, c])
+    m = (h + low) / 2
+    o, h, low, m, h1, l1, c1, m1 = o[1:], h[1:], low[1:], m[1:], h[:-1], low[:-1], c[:-1], m[:-1]
+    r1, r2, r3, r4, r5 = m - o, o - m1, m - c1, c1 - m1, o - c1
+    traded = (h != low) | (low != c1)
+    p_open = np.mean(traded & (o != h)) + np.mean(traded & (o != low))
+    p_close = np.mean(traded & (c1 != h1)) + np.mean(traded & (c1 != l1))
+    d1, d3, d5 = (r - r.mean() / traded.mean() * traded for r in (r1, r3, r5))
+    x1 = -4 / p_open * d1 * r2 - 4 / p_close * d3 * r4
+    x2 = -4 / p_open * d1 * r5 - 4 / p_close * d5 * r4
+    v1, v2 = x1.var(), x2.var()
+    return float(np.sqrt(abs((v2 * x1.mean() + v1 * x2.mean()) / (v1 + v2))))
+
+
+def test_effective_spread(builds: Path) -> None:
+    connection = later_warehouse(builds)
+    for moment, value in events(connection, "spread_edge"):
+        spreads = []
+        for fund in SECTOR_FUNDS:
+            rows = newest(connection, "observation_date, open, high, low, close", "staging.stg_price__daily", f"symbol = '{fund}'", moment, 21)[::-1]
+            spreads.append(edge(*(np.array([row[i] for row in rows]) for i in (1, 2, 3, 4))))
+        assert value == pytest.approx(np.median(spreads))
+
+
+def test_normal_distribution_of_the_index(builds: Path) -> None:
+    from math import erfc, sqrt
+
+    query = "select z_score, retreat_index from later.signals.fct_retreat_index_daily where z_score is not null"
+    rows = marts(builds / "later.duckdb").execute(query).fetchall()
+    assert [index for _, index in rows] == pytest.approx([50 * erfc(-z / sqrt(2)) for z, _ in rows], abs=1e-10)
+
+
+def test_absent_feeds_give_empty_marts(builds: Path) -> None:
+    connection = marts(builds / "empty.duckdb")
+    rows = dict(connection.execute("select table_name, estimated_size from duckdb_tables() where schema_name = 'signals'").fetchall())
+    assert rows.pop("dim_signal") == 38
+    assert set(rows) == {"fct_signal_daily", "fct_retreat_index_daily", "fct_etf_flow_weekly", "fct_futures_positioning_weekly"}
+    assert set(rows.values()) == {0}
+
+
+def test_unit_tests_pass(builds: Path) -> None:
+    run_dbt(["test", "--select", "test_type:unit"], warehouse=builds / "warehouse.duckdb", mart=builds / "mart.duckdb")
+
+
+def test_every_measured_signal_has_model_and_seed_row_and_is_read() -> None:
+    with (PROJECT / "seeds" / "staging" / "signal.csv").open(encoding="utf-8", newline="") as file:
+        measured = {row["signal_id"] for row in csv.DictReader(file) if row["is_measured"] == "true"}
+    models = {path.stem.removeprefix("int_signal__") for path in PROJECT.rglob("int_signal__*.sql")}
+    listed = re.search(r"set signals = \[(.*?)\]", (PROJECT / "models/intermediate/int_signal_event.sql").read_text(encoding="utf-8"), re.DOTALL)
+    assert listed
+    assert measured == models == set(re.findall(r"'(\w+)'", listed[1]))
+
+
+def test_every_model_source_and_column_is_described_with_its_unit(builds: Path) -> None:
+    manifest = json.loads((builds / "manifest.json").read_text(encoding="utf-8"))
+    nodes = [n for n in [*manifest["nodes"].values(), *manifest["sources"].values()] if n["resource_type"] in {"model", "seed", "source"}]
+    assert len(nodes) > 60
+    bare = [n["unique_id"] for n in nodes if not n["description"] or not n["columns"]]
+    bare += [f"{n['unique_id']}.{c['name']}" for n in nodes for c in n["columns"].values() if not c["description"] or not c["config"]["meta"].get("unit")]
+    grainless = [n["unique_id"] for n in nodes if n["resource_type"] != "source" and not set(n["config"]["meta"].get("grain", ["?"])) <= set(n["columns"])]
+    assert not bare
+    assert not grainless
+
+
+def test_columns_of_models_are_those_described(builds: Path) -> None:
+    manifest = json.loads((builds / "manifest.json").read_text(encoding="utf-8"))
+    connection = later_warehouse(builds)
+    found: dict[str, set[str]] = {}
+    for table, column in connection.execute("select table_name, column_name from duckdb_columns() where schema_name in ('staging', 'intermediate')").fetchall():
+        found.setdefault(table, set()).add(column)
+    described = {n["name"]: set(n["columns"]) for n in manifest["nodes"].values() if n["resource_type"] in {"model", "seed"} and n["database"] == "warehouse"}
+    assert {name: columns ^ found.get(name, set()) for name, columns in described.items() if columns != found.get(name)} == {}
+
+
+def test_macros_other_engines_lack_are_dispatched() -> None:
+    point_in_time = ("as_of", "latest_version", "known_on_day", "trailing_as_known", "as_of_join")
+    own = (*point_in_time, "safe_divide", "date_spine", "median_over", "median_absolute_deviation_over")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (PROJECT / "macros").glob("*.sql"))
+    for name in own:
+        assert f"adapter.dispatch('{name}', 'ebbtide')" in text
+        assert f"macro default__{name}(" in text
+
+
+def test_failure_names_the_node_and_releases_the_file(tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    duckdb.connect(str(warehouse)).close()
+    before = set(PROJECT.rglob("*"))
+    with pytest.raises(DbtFailed, match="stg_finra__margin"):
+        run_dbt(["run", "--select", "stg_finra__margin"], warehouse=warehouse, mart=tmp_path / "mart.duckdb")
+    duckdb.connect(str(warehouse), read_only=True).close()
+    assert set(PROJECT.rglob("*")) == before
+
+
+def test_warehouse_of_another_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"warehouse\.duckdb"):
+        run_dbt(["parse"], warehouse=tmp_path / "other.duckdb", mart=tmp_path / "mart.duckdb")
