@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -32,6 +33,9 @@ LINEAGE = {"_file_id": "BIGINT", "_row_number": "BIGINT", "_available_at": "TIME
 NULL_TOKENS = ("", ".", "-", "--", "NA", "N/A", "N.A.", "#N/A", "NULL", "ND", "*", "**", "AWAITED", "NYSECLOSED", "NYSE CLOSED")
 
 DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%d-%b-%Y", "%Y-%m-%dT%H:%M:%S.%g", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%b %d, %Y", "%d-%b-%y", "%Y%m%d")
+
+# Feeds that load side by side.
+FEEDS_AT_ONCE = 2
 
 # A file with fewer rows than this share of its previous edition is reported.
 SHRUNK = 0.98
@@ -92,10 +96,21 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed]) 
 
 
 def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], landing: Landing, build_id: str) -> LoadSummary:
-    """Load every landed edition that is not in the warehouse yet, feed by feed. Returns what was loaded."""
+    """Load every landed edition that is not in the warehouse yet. Returns what was loaded.
+
+    Feeds load side by side, each in transactions of its own: most statements are too small to occupy DuckDB's threads. When
+    one fails, the others are finished before its exception is raised.
+    """
     create_tables(connection, feeds)
-    outcomes = [outcome for feed in feeds for outcome in _load_feed(connection, feed, landing, build_id)]
-    ids = [outcome.landed.file_id for outcome in outcomes]
+
+    def load_one(feed: Feed) -> list[FileOutcome]:
+        with connection.cursor() as cursor:
+            cursor.execute("set TimeZone = 'UTC'")
+            return _load_feed(cursor, feed, landing, build_id)
+
+    with ThreadPoolExecutor(max_workers=FEEDS_AT_ONCE) as pool:
+        loads = [pool.submit(load_one, feed) for feed in feeds]
+    ids = [outcome.landed.file_id for load in loads for outcome in load.result()]
     totals = connection.execute(
         """
         select count(*), count(*) filter (where status = 'quarantined'), coalesce(sum(rows_read), 0), coalesce(sum(rows_loaded), 0),

@@ -193,6 +193,8 @@ class _Progress:
         if not self.ready:
             self.ready = True
             gc.freeze()
+            # dbt and Great Expectations make millions of objects too, most of which live to the end of their task
+            gc.set_threshold(200_000, 50, 50)
             gc.enable()
             self.output.say(f"{'Airflow ready':<32}{self._seconds()}")
         parts = [f"dag_id={task_instance.dag_id}", f"run_id={task_instance.run_id}", f"task_id={task_instance.task_id}"]

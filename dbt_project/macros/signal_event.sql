@@ -29,7 +29,7 @@
             *,
             {% for weeks in [1, 4, 13] -%}
             {%- set step = steps[loop.index0] -%}
-            {% if step %}lag(value, {{ step }}) over vintage{% else %}cast(null as double){% endif %} as value_{{ weeks }}w_earlier,
+            {% if step %}{{ earlier('value', step, 9 * weeks + 7) }}{% else %}cast(null as double){% endif %} as value_{{ weeks }}w_earlier,
             {% endfor -%}
             lead(known_at) over vintage as next_known_at
         from {{ relation }}

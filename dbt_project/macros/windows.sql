@@ -1,21 +1,38 @@
-{#- Mean of the last `count` observations of a vintage; null until there are that many. -#}
-{% macro trailing_mean(expression, count, partition='vintage_at') -%}
-    {{ return(adapter.dispatch('trailing_mean', 'ebbtide')(expression, count, partition)) }}
+{#-
+    Windows over the observations of a vintage. Each looks at a number of observations and is null where there are fewer or
+    where they reach back further than `days` calendar days: a gap in the files must not pass for a short time.
+-#}
+
+{#- Mean of the last `count` observations. -#}
+{% macro trailing_mean(expression, count, days, partition='vintage_at') -%}
+    {{ return(adapter.dispatch('trailing', 'ebbtide')('avg', expression, count, days, partition)) }}
 {%- endmacro %}
 
-{% macro default__trailing_mean(expression, count, partition) -%}
+{#- Sum of the last `count` observations. -#}
+{% macro trailing_sum(expression, count, days, partition='vintage_at') -%}
+    {{ return(adapter.dispatch('trailing', 'ebbtide')('sum', expression, count, days, partition)) }}
+{%- endmacro %}
+
+{% macro default__trailing(aggregate, expression, count, days, partition) -%}
     {%- set frame = '(partition by ' ~ partition ~ ' order by observation_date rows between ' ~ (count - 1) ~ ' preceding and current row)' -%}
-    case when count({{ expression }}) over {{ frame }} = {{ count }} then avg({{ expression }}) over {{ frame }} end
+    case
+        when count({{ expression }}) over {{ frame }} = {{ count }}
+            and observation_date - min(observation_date) over {{ frame }} <= {{ days }}
+            then {{ aggregate }}({{ expression }}) over {{ frame }}
+    end
 {%- endmacro %}
 
-{#- Sum of the last `count` observations of a vintage; null until there are that many. -#}
-{% macro trailing_sum(expression, count, partition='vintage_at') -%}
-    {{ return(adapter.dispatch('trailing_sum', 'ebbtide')(expression, count, partition)) }}
+{#- Value `count` observations earlier. -#}
+{% macro earlier(expression, count, days, partition='vintage_at') -%}
+    {{ return(adapter.dispatch('earlier', 'ebbtide')(expression, count, days, partition)) }}
 {%- endmacro %}
 
-{% macro default__trailing_sum(expression, count, partition) -%}
-    {%- set frame = '(partition by ' ~ partition ~ ' order by observation_date rows between ' ~ (count - 1) ~ ' preceding and current row)' -%}
-    case when count({{ expression }}) over {{ frame }} = {{ count }} then sum({{ expression }}) over {{ frame }} end
+{% macro default__earlier(expression, count, days, partition) -%}
+    {%- set frame = '(partition by ' ~ partition ~ ' order by observation_date)' -%}
+    case
+        when observation_date - lag(observation_date, {{ count }}) over {{ frame }} <= {{ days }}
+            then lag({{ expression }}, {{ count }}) over {{ frame }}
+    end
 {%- endmacro %}
 
 {#- Median of an expression over a named window. -#}

@@ -3,11 +3,7 @@ with by_block as (
     select
         observation_date,
         retreat_index - 50 as expected,
-        0
-        {% for name in var('core_blocks') %}
-        + {{ name }}_contribution
-        {% endfor %}
-        as block_sum
+        hedging_contribution + leverage_contribution + flows_contribution + positioning_contribution + impact_contribution as block_sum
     from {{ ref('fct_retreat_index_daily') }}
 ),
 

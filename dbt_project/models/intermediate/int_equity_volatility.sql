@@ -19,7 +19,10 @@ log_returns as (
 volatility as (
     select
         *,
-        case when count(log_return) over month = 21 then sqrt(252) * stddev_samp(log_return) over month end as volatility
+        case
+            when count(log_return) over month = 21 and observation_date - min(observation_date) over month <= 40
+                then sqrt(252) * stddev_samp(log_return) over month
+        end as volatility
     from log_returns
     window month as (
         partition by vintage_at, adjustment order by observation_date rows between 20 preceding and current row

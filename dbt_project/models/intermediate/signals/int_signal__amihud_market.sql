@@ -14,7 +14,7 @@ price_impact as (
 smoothed as (
     select
         *,
-        {{ trailing_mean('price_impact', 21, 'vintage_at, symbol, adjustment') }} as mean_impact
+        {{ trailing_mean('price_impact', 21, 40, 'vintage_at, symbol, adjustment') }} as mean_impact
     from price_impact
 ),
 
@@ -42,7 +42,7 @@ median_fund as (
 detrended as (
     select
         *,
-        log_impact - {{ trailing_mean('log_impact', 252) }} as value
+        log_impact - {{ trailing_mean('log_impact', 252, 400) }} as value
     from median_fund
 )
 

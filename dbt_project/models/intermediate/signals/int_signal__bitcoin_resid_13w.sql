@@ -61,10 +61,10 @@ residual as (
     select
         *,
         case
-            when count(bitcoin_return) over before = 252
+            when count(bitcoin_return) over before = 252 and observation_date - min(observation_date) over before <= 490
                 then
-                    {{ trailing_sum('bitcoin_return', 63) }}
-                    - regr_slope(bitcoin_return, nasdaq_return) over before * {{ trailing_sum('nasdaq_return', 63) }}
+                    {{ trailing_sum('bitcoin_return', 63, 105) }}
+                    - regr_slope(bitcoin_return, nasdaq_return) over before * {{ trailing_sum('nasdaq_return', 63, 105) }}
         end as value
     from log_returns
     window before as (

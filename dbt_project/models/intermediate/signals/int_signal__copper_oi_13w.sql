@@ -12,7 +12,7 @@ as_known as (
 change as (
     select
         *,
-        ln(open_interest / lag(open_interest, 13) over (partition by vintage_at order by observation_date)) as value
+        ln(open_interest / {{ earlier('open_interest', 13, 105) }}) as value
     from as_known
 )
 

@@ -26,7 +26,7 @@ chosen as (
 smoothed as (
     select
         *,
-        {{ trailing_mean('share', 4) }} as value
+        {{ trailing_mean('share', 4, 28) }} as value
     from chosen
 )
 

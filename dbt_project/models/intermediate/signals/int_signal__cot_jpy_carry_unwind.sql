@@ -14,7 +14,7 @@ as_known as (
 change as (
     select
         *,
-        share - lag(share, 4) over (partition by vintage_at order by observation_date) as value
+        share - {{ earlier('share', 4, 42) }} as value
     from as_known
 )
 

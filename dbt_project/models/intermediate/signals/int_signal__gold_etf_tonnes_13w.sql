@@ -6,7 +6,7 @@ with as_known as (
 change as (
     select
         *,
-        ln(tonnes_in_trust / lag(tonnes_in_trust, 63) over (partition by vintage_at order by observation_date))
+        ln(tonnes_in_trust / {{ earlier('tonnes_in_trust', 63, 105) }})
         + 0.004 * 63 / 252 as value
     from as_known
 )

@@ -6,7 +6,7 @@ with as_known as (
 smoothed as (
     select
         *,
-        ln(nullif({{ trailing_mean('gprd', 30) }}, 0)) as value
+        ln(nullif({{ trailing_mean('gprd', 30, 37) }}, 0)) as value
     from as_known
 )
 

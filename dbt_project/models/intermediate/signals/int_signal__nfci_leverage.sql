@@ -12,7 +12,7 @@ as_known as (
 change as (
     select
         * exclude (value),
-        value - lag(value, 13) over (partition by vintage_at order by observation_date) as value
+        value - {{ earlier('value', 13, 105) }} as value
     from as_known
 )
 

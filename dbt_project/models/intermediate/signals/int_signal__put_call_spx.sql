@@ -16,7 +16,7 @@ as_known as (
 smoothed as (
     select
         *,
-        {{ trailing_mean('ratio', 5) }} as value
+        {{ trailing_mean('ratio', 5, 14) }} as value
     from as_known
 )
 

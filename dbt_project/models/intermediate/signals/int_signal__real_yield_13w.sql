@@ -13,7 +13,7 @@ as_known as (
 change as (
     select
         * exclude (value),
-        100 * (value - lag(value, 63) over (partition by vintage_at order by observation_date)) as value
+        100 * (value - {{ earlier('value', 63, 105) }}) as value
     from as_known
 )
 

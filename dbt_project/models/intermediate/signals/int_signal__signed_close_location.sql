@@ -15,8 +15,8 @@ smoothed as (
     select
         *,
         {{ safe_divide(
-            trailing_sum('located_volume', 21, 'vintage_at, symbol, adjustment'),
-            trailing_sum('volume', 21, 'vintage_at, symbol, adjustment')
+            trailing_sum('located_volume', 21, 40, 'vintage_at, symbol, adjustment'),
+            trailing_sum('volume', 21, 40, 'vintage_at, symbol, adjustment')
         ) }} as close_location
     from located
 ),

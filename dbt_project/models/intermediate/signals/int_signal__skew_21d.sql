@@ -12,7 +12,7 @@ as_known as (
 smoothed as (
     select
         *,
-        {{ trailing_mean('close', 21) }} as value
+        {{ trailing_mean('close', 21, 40) }} as value
     from as_known
 )
 

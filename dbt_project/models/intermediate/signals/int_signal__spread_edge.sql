@@ -55,7 +55,8 @@ window_mean as (
         avg(r1) over pairs as mean_r1,
         avg(r3) over pairs as mean_r3,
         avg(r5) over pairs as mean_r5,
-        count(*) over pairs as pair_count
+        count(*) over pairs as pair_count,
+        observation_date - min(observation_date) over pairs as days_of_window
     from session_return
     window pairs as (
         partition by vintage_at, symbol, adjustment order by observation_date rows between 19 preceding and current row
@@ -67,7 +68,7 @@ pair as (
         *,
         unnest(range(session_number - 19, session_number + 1)) as pair_number
     from window_mean
-    where pair_count = 20 and traded_sessions >= 2 and open_share > 0 and close_share > 0
+    where pair_count = 20 and days_of_window <= 40 and traded_sessions >= 2 and open_share > 0 and close_share > 0
 ),
 
 -- the two moment conditions, de-meaned by the window's means

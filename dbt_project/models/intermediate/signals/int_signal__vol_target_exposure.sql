@@ -20,18 +20,20 @@ log_return as (
 squared_returns as (
     select
         *,
-        list(log_return * log_return) over (
-            partition by vintage_at, adjustment order by observation_date rows between 251 preceding and current row
-        ) as window_of_squares
+        list(log_return * log_return) over year as window_of_squares,
+        observation_date - min(observation_date) over year as days_of_window
     from log_return
     where log_return is not null
+    window year as (
+        partition by vintage_at, adjustment order by observation_date rows between 251 preceding and current row
+    )
 ),
 
 exposure as (
     select
-        * exclude (window_of_squares),
+        * exclude (window_of_squares, days_of_window),
         case
-            when len(window_of_squares) = 252
+            when len(window_of_squares) = 252 and days_of_window <= 400
                 then
                     least(1.5, {{ safe_divide(
                         '0.10',
@@ -45,7 +47,7 @@ exposure as (
 smoothed as (
     select
         *,
-        {{ trailing_mean('exposure', 5, 'vintage_at, adjustment') }} as value
+        {{ trailing_mean('exposure', 5, 14, 'vintage_at, adjustment') }} as value
     from exposure
 ),
 
