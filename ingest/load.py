@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -33,9 +32,6 @@ LINEAGE = {"_file_id": "BIGINT", "_row_number": "BIGINT", "_available_at": "TIME
 NULL_TOKENS = ("", ".", "-", "--", "NA", "N/A", "N.A.", "#N/A", "NULL", "ND", "*", "**", "AWAITED", "NYSECLOSED", "NYSE CLOSED")
 
 DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%d-%b-%Y", "%Y-%m-%dT%H:%M:%S.%g", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%b %d, %Y", "%d-%b-%y", "%Y%m%d")
-
-# Feeds that load side by side.
-FEEDS_AT_ONCE = 2
 
 # A file with fewer rows than this share of its previous edition is reported.
 SHRUNK = 0.98
@@ -96,21 +92,11 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed]) 
 
 
 def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], landing: Landing, build_id: str) -> LoadSummary:
-    """Load every landed edition that is not in the warehouse yet. Returns what was loaded.
-
-    Feeds load side by side, each in transactions of its own: most statements are too small to occupy DuckDB's threads. When
-    one fails, the others are finished before its exception is raised.
-    """
+    """Load every landed edition that is not in the warehouse yet, feed by feed. Returns what was loaded."""
     create_tables(connection, feeds)
-
-    def load_one(feed: Feed) -> list[FileOutcome]:
-        with connection.cursor() as cursor:
-            cursor.execute("set TimeZone = 'UTC'")
-            return _load_feed(cursor, feed, landing, build_id)
-
-    with ThreadPoolExecutor(max_workers=FEEDS_AT_ONCE) as pool:
-        loads = [pool.submit(load_one, feed) for feed in feeds]
-    ids = [outcome.landed.file_id for load in loads for outcome in load.result()]
+    # one after the other: beside a second transaction, DuckDB keeps the memory of temporary tables that were replaced
+    outcomes = [outcome for feed in feeds for outcome in _load_feed(connection, feed, landing, build_id)]
+    ids = [outcome.landed.file_id for outcome in outcomes]
     totals = connection.execute(
         """
         select count(*), count(*) filter (where status = 'quarantined'), coalesce(sum(rows_read), 0), coalesce(sum(rows_loaded), 0),
@@ -227,9 +213,8 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
     ids = sorted({piece.file_id for piece in pieces})
     skipped = {file_id: dict(outcomes[file_id].skipped) for file_id in ids}
     try:
-        records = declared.reader(connection, feed, pieces)
-        for record in records:
-            _insert(connection, record, outcomes, [piece.file_id for piece in pieces])
+        for record in declared.reader(connection, feed, pieces):
+            _insert(connection, record, outcomes, record.files or ids)
     except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
         connection.execute("delete from incoming where list_contains(?::bigint[], _file_id)", [ids])
         for file_id, kinds in skipped.items():
@@ -244,16 +229,13 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: dict[int, FileOutcome], file_ids: Sequence[int]) -> None:
+    """Add a reader's records to `incoming`."""
     names = ", ".join(quote(name) for name in record.columns)
     # several members of one archive share a file: their rows are numbered on
-    connection.execute(
-        f"""
-        insert into incoming by name
-        select records._file_id, coalesce(before.rows, 0) + records._row_number as _row_number, {names}
-        from ({record.sql}) as records
-        left join (select _file_id, max(_row_number) as rows from incoming group by 1) as before on before._file_id = records._file_id
-        """
-    )
+    before = connection.execute("select coalesce(max(_row_number), 0) from incoming where list_contains(?::bigint[], _file_id)", [list(file_ids)]).fetchone()
+    assert before is not None
+    offset = before[0] if len(file_ids) == 1 else 0
+    connection.execute(f"insert into incoming by name select _file_id, {offset} + _row_number as _row_number, {names} from ({record.sql}) as records")
     for file_id, kinds in record.skipped.items():
         for kind, count in kinds.items():
             outcomes[file_id].skipped[kind] = outcomes[file_id].skipped.get(kind, 0) + count
@@ -301,18 +283,18 @@ def _note_last_days(connection: duckdb.DuckDBPyConnection, files: Sequence[Lande
 
 
 def _clean(column: Column) -> str:
-    text = f"trim(incoming.{quote(column.name)})"
+    text = f"trim({quote(column.name)})"
     if column.type == "TEXT":
         return f"nullif({text}, '')"
     tokens = ", ".join(f"'{token}'" for token in NULL_TOKENS)
-    text = f"case when upper({text}) in ({tokens}) then null else {text} end"
+    text = f"case when not list_contains([{tokens}], upper({text})) then {text} end"
     if column.type in ("BIGINT", "DOUBLE"):
         return f"translate({text}, '$, \u00a0', '')"
     return text
 
 
 def _typed(column: Column) -> str:
-    text = f"_text.{quote(column.name)}"
+    text = f"incoming.{quote(column.name)}"
     if column.type == "TEXT":
         return text
     if column.type == "DATE":
@@ -326,7 +308,7 @@ def _typed(column: Column) -> str:
 
 def _reason(column: Column, required: bool) -> str:
     """SQL of what is wrong with a value, or null."""
-    text, value = f"typed._text.{quote(column.name)}", f"typed.{quote(column.name)}"
+    text, value = f"incoming.{quote(column.name)}", f"({_typed(column)})"
     kind = {"DATE": "a date", "TIMESTAMP": "a time", "BIGINT": "a whole number", "DOUBLE": "a number"}.get(column.type)
     rules = []
     if required:
@@ -345,31 +327,48 @@ def _reason(column: Column, required: bool) -> str:
 
 
 def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
-    """From `incoming` make `checked`: typed columns, the line as JSON, and why it cannot be taken (null when it can)."""
+    """From `incoming` make `checked`: typed columns, the line as JSON, why it cannot be taken (null when it can), and which copy of its key it is."""
     columns = feed.columns
-    texts = ", ".join(f"{quote(column.name)} := {_clean(column)}" for column in columns)
+    texts = ", ".join(f"{_clean(column)} as {quote(column.name)}" for column in columns)
+    connection.execute(f"create or replace temp table incoming as select _file_id, _row_number, {texts} from incoming")
     typed = ", ".join(f"{_typed(column)} as {quote(column.name)}" for column in columns)
-    observed = f"typed.{quote(feed.observation_column)}"
+    observed = f"({_typed(feed.column(feed.observation_column))})"
     lies_after = f"'{feed.observation_column}: ' || {observed} || ' lies after ' || last_day || ', the day after the file was current'"
-    future = f"case when {observed} > last_day then {lies_after} end"
-    reasons = ", ".join([*(_reason(column, column.name in feed.key) for column in columns), future])
+    reasons = [*(_reason(column, column.name in feed.key) for column in columns), f"case when {observed} > last_day then {lies_after} end"]
+    line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := incoming.{quote(c.name)}" for c in columns) + "))::varchar"
+    connection.execute(
+        f"""
+        create or replace temp table checked as
+        select _file_id, _row_number, {typed}, nullif(concat_ws('; ', {", ".join(reasons)}), '') as _reason, null::varchar as _line, 1 as _copy
+        from incoming join last_day using (_file_id)
+        """
+    )
+    connection.execute(
+        f"""
+        update checked set _line = {line} from incoming
+        where checked._reason is not null and incoming._file_id = checked._file_id and incoming._row_number = checked._row_number
+        """
+    )
+    # few files repeat a key: the rows that do are found on narrow columns, then marked
     identity = ", ".join(quote(name) for name in feed.identity)
     measures = ", ".join(quote(column.name) for column in feed.measures)
     connection.execute(
         f"""
-        create or replace temp table checked as
-        with texts as materialized (select _file_id, _row_number, struct_pack({texts}) as _text from incoming),
-        typed as materialized (select *, {typed} from texts),
-        judged as (select typed.*, nullif(concat_ws('; ', {reasons}), '') as _reason from typed join last_day using (_file_id)),
-        hashed as (select * exclude (_text), case when _reason is not null then to_json(_text)::varchar end as _line, hash({measures}) as _measures from judged)
-        select * exclude (_measures, _reason),
-               coalesce(
-                   _reason,
-                   case when min(_measures) over same <> max(_measures) over same then 'the key stands more than once with different values' end
-               ) as _reason,
-               row_number() over (partition by _file_id, _reason is null, {identity} order by _row_number) as _copy
-        from hashed
-        window same as (partition by _file_id, _reason is null, {identity})
+        create or replace temp table repeated as
+        with taken as (select _file_id, _row_number, {identity}, hash({measures}) as measures from checked where _reason is null),
+        keys as (
+            select _file_id, {identity}, min(measures) <> max(measures) as is_conflict from taken group by all having count(*) > 1
+        )
+        select taken._file_id, taken._row_number, keys.is_conflict,
+               row_number() over (partition by taken._file_id, {", ".join(f"taken.{quote(name)}" for name in feed.identity)} order by taken._row_number) as copy
+        from taken join keys on taken._file_id = keys._file_id
+            {" ".join(f"and taken.{quote(name)} is not distinct from keys.{quote(name)}" for name in feed.identity)}
+        """
+    )
+    connection.execute(
+        """
+        update checked set _copy = repeated.copy, _reason = case when is_conflict then 'the key stands more than once with different values' end
+        from repeated where checked._file_id = repeated._file_id and checked._row_number = repeated._row_number
         """
     )
 

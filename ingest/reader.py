@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -133,9 +134,9 @@ def looks_like_html(head: str) -> bool:
 # --- delimited text ---------------------------------------------------------------------------------------------------
 
 
-def table_name(kind: str, file: LandedFile) -> str:
-    """Name of a temporary table for a file; members of one archive share its id, so their path tells them apart."""
-    return f"{kind}_{file.file_id}_{re.sub('[^a-z0-9]', '', file.path.stem)[:12]}"
+# The file being read, as text columns. One table serves all: files are read one after the other, and a table of many columns
+# takes 256 kB a column however few rows it has.
+LINES = "file_lines"
 
 
 def text_table(
@@ -155,7 +156,6 @@ def text_table(
     """
     from warehouse.connection import literal
 
-    table = table_name("text", file)
     with file.path.open("rb") as stream:
         start = stream.read(1 << 20)
     if start.startswith(b"\xfe\xff"):
@@ -165,10 +165,10 @@ def text_table(
     quote = "'\"'" if quoted else "''"
     connection.execute(
         f"""
-        create or replace temp table {table} as
+        create or replace temp table {LINES} as
         select row_number() over () as _row_number, *
         from read_csv({literal(file.path)}, delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, header = false,
-                      skip = {skip}, auto_detect = false, columns = {{{columns}}}, encoding = '{encoding}', max_line_size = 16777216,
+                      skip = {skip}, auto_detect = false, columns = {{{columns}}}, encoding = '{encoding}',
                       null_padding = {str(ragged).lower()}, store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
         """
     )
@@ -182,7 +182,7 @@ def text_table(
     ).fetchone()
     if swallowed and swallowed[0] is not None:
         raise UnreadableFile(f"line {swallowed[0]:,} opens a quote that is not closed, and the lines below it cannot be told apart; fetch it again")
-    return table
+    return LINES
 
 
 def blank_lines(path: Path, after: int) -> int:
@@ -316,10 +316,11 @@ def delimited(
 
 
 def one_by_one(read: Callable[[duckdb.DuckDBPyConnection, Feed, LandedFile], Records]) -> Reader:
-    """A reader of many files from a reader of one."""
+    """A reader of many files from a reader of one; each file's records are taken before the next file is read."""
 
-    def read_each(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> list[Records]:
-        return [read(connection, feed, file) for file in files]
+    def read_each(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> Iterator[Records]:
+        for file in files:
+            yield replace(read(connection, feed, file), files=(file.file_id,))
 
     return read_each
 
@@ -417,11 +418,10 @@ def sheet_table(connection: duckdb.DuckDBPyConnection, file: LandedFile, rows: S
 
     columns = {f"c{i}": pyarrow.array([_cell(row[i]) if i < len(row) else "" for row in rows], pyarrow.string()) for i in range(width)}
     arrow = pyarrow.table({"_row_number": pyarrow.array(range(1, len(rows) + 1), pyarrow.int64()), **columns})
-    table = table_name("sheet", file)
     connection.register("sheet_rows", arrow)
-    connection.execute(f"create or replace temp table {table} as select * from sheet_rows")
+    connection.execute(f"create or replace temp table {LINES} as select * from sheet_rows")
     connection.unregister("sheet_rows")
-    return table
+    return LINES
 
 
 def find_header(sheets: Mapping[str, list[list[Any]]], pattern: re.Pattern[str]) -> tuple[list[list[Any]], int]:

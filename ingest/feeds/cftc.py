@@ -25,7 +25,7 @@ from ingest.feed import (
     UnreadableFile,
     normalise_header,
 )
-from ingest.reader import delimited, match_columns, one_by_one, table_name
+from ingest.reader import LINES, delimited, match_columns, one_by_one
 
 if TYPE_CHECKING:
     import duckdb
@@ -122,7 +122,7 @@ def _read_socrata(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
 
     from warehouse.connection import literal
 
-    table = table_name("socrata", file)
+    table = LINES
     try:
         connection.execute(
             f"create or replace temp table {table} as select row_number() over () as _row_number, json as record from read_json_objects({literal(file.path)})"
