@@ -132,9 +132,9 @@ def query(text: str) -> str:
     return dedent(text).strip()
 
 
-def has_rows(description: str = "The table has rows.") -> Check:
+def has_rows(description: str = "The table has rows.", severity: Severity = "critical") -> Check:
     """The table is not empty."""
-    return Check("has_rows", description, "critical", None)
+    return Check("has_rows", description, severity, None)
 
 
 def key_unique(key: Iterable[str]) -> Check:

@@ -18,6 +18,15 @@ EBBTIDE = Path(sys.executable).with_name("ebbtide")
 FIRST_YEAR = "2016"
 
 
+# Files that take longest, in that order: they start first, so that the two test processes end together.
+LONGEST = ("test_refresh", "test_airflow_stack", "test_gate", "test_dbt_project", "test_realdata", "test_contributing", "test_sample", "test_dags")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the test files by how long they take."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(autouse=True)
 def no_caller_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads or writes the caller's home, whatever the caller has set."""

@@ -19,6 +19,7 @@ import psutil
 import pytest
 import requests
 
+from ingest import sample
 from warehouse.orchestration import airflow_environment
 
 pytestmark = pytest.mark.stack
@@ -43,7 +44,7 @@ class Stack:
     from outside, leaves its children behind.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, files: Path) -> None:
         self.home = home
         api_port, worker_log_port = free_ports(2)
         self.url = f"http://127.0.0.1:{api_port}"
@@ -54,8 +55,7 @@ class Stack:
         self.environment = {
             **os.environ,
             **airflow_environment(home),
-            "EBBTIDE_SOURCE": "sample",
-            "EBBTIDE_SAMPLE_FIRST_YEAR": "2019",
+            "EBBTIDE_SOURCE": f"replay:{files}",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(api_port),
@@ -144,7 +144,11 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    running = Stack(tmp_path_factory.mktemp("stack"))
+    # a few files of the sample world to replay: what is shown here is the stack, not the width of the data
+    files = tmp_path_factory.mktemp("files")
+    for file in sample.render(sample.END, first_year=2019, feeds=["cboe_index_history", "ofr_fsi", "finra_margin"]):
+        (files / file.name).write_bytes(file.content)
+    running = Stack(tmp_path_factory.mktemp("stack"), files)
     try:
         running.start()
         yield running
@@ -181,7 +185,7 @@ def test_refresh_triggered_over_the_rest_api_succeeds_and_leaves_no_process(stac
 
     # each task ran in a process of its own, and the build they made together is readable while the stack is up
     with duckdb.connect(str(stack.home / "published" / "current.duckdb"), read_only=True) as published:
-        assert published.execute("select count(*) > 0 from signals.fct_retreat_index_daily").fetchone() == (True,)
+        assert published.execute("select count(*) > 0 from signals.fct_signal_daily").fetchone() == (True,)
 
     assert len(stack.processes()) > len(stack.components), "the scheduler's workers should be seen, or their end proves nothing"
     stack.end()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import functools
+import json
 import shutil
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
 
+from ingest.landing import Arrival, Landing
 from tests.conftest import FIRST_YEAR, ROOT, command
 from tests.equal import assert_equal
 from warehouse import refresh
-from warehouse.settings import load_settings
 
 EARLIER = "2023-08-15T23:59:59Z"
 
@@ -128,64 +130,50 @@ def test_parquet_lies_beside_the_build(sample_home: Path) -> None:
         assert connection.execute("select count(*) from signals.fct_retreat_index_daily").fetchall() == index
 
 
-def test_second_refresh_finds_nothing_new_and_gives_the_same_marts(sample_home: Path, tmp_path: Path) -> None:
+def test_second_refresh_finds_nothing_new_and_gives_the_same_marts(sample_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "again"
     shutil.copytree(sample_home, home, symlinks=True)
     first = current(home)
-    done = command("refresh", home=home)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Files: none new" in done.stdout
-    assert "nothing changed" in done.stdout
-    second = current(home)
+    second = build(home, None, monkeypatch)
     assert second != first
+    assert current(home) == second
+    lines = refresh.report()
+    assert "Files: none new" in lines
+    assert any("nothing changed" in line for line in lines)
     for table in marts(first):
         assert_same(first, second, table, ignore=())
 
 
-def test_broken_feed_leaves_the_build_published_before(sample_home: Path, tmp_path: Path) -> None:
-    """A file that breaks a critical check (puts and calls no longer add up) fails the run; readers keep the old build."""
+def test_broken_feed_leaves_the_build_published_before(sample_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that breaks a critical check (puts and calls no longer add up) fails the build; readers keep the old one."""
     home = tmp_path / "broken"
     shutil.copytree(sample_home, home, symlinks=True)
     before = (home / "published" / "current.duckdb").readlink()
-    environment = {"EBBTIDE_HOME": str(home), "EBBTIDE_SAMPLE_FIRST_YEAR": FIRST_YEAR}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        from datetime import UTC, datetime
-
-        from ingest.landing import Arrival, Landing
-
-        settings = load_settings()
-        broken = (
-            b'{"ratios": [{"name": "TOTAL PUT/CALL RATIO", "value": "0.90"}], '
-            b'"SUM OF ALL PRODUCTS": [{"name": "VOLUME", "call": 100, "put": 90, "total": 500}]}'
-        )
-        Landing(settings.landing_dir).land(
-            [
-                Arrival(
-                    "cboe_put_call",
-                    "daily_json",
-                    "2023-12-28_daily_options.json",
-                    broken,
-                    edition_at=datetime(2023, 12, 29, 23, 0, tzinfo=UTC),
-                    parameters={"observation_date": "2023-12-28"},
-                )
-            ],
-            "sample",
-        )
-    done = command("refresh", home=home)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "raw gate FAILED" in done.stdout and "cboe_put_call" in done.stdout
+    broken = (
+        b'{"ratios": [{"name": "TOTAL PUT/CALL RATIO", "value": "0.90"}], "SUM OF ALL PRODUCTS": [{"name": "VOLUME", "call": 100, "put": 90, "total": 500}]}'
+    )
+    arrival = Arrival(
+        "cboe_put_call",
+        "daily_json",
+        "2023-12-28_daily_options.json",
+        broken,
+        edition_at=datetime(2023, 12, 29, 23, 0, tzinfo=UTC),
+        parameters={"observation_date": "2023-12-28"},
+    )
+    Landing(home / "landing").land([arrival], "sample")
+    with pytest.raises(refresh.GateFailed, match="cboe_put_call"):
+        build(home, None, monkeypatch)
     assert (home / "published" / "current.duckdb").readlink() == before
-    builds = command("builds", home=home)
-    assert "failed" in builds.stdout and "cboe_put_call" in builds.stdout
-    assert list((home / "quality").glob("*.json")), "the failed run left no result file"
+    done = command("builds", home=home)
+    assert "failed" in done.stdout and "cboe_put_call" in done.stdout
+    record = json.loads(max((home / "quality").glob("[0-9]*.json")).read_text(encoding="utf-8"))
+    assert record["failed_stages"][0]["stage"] == "gate raw"
 
 
 # --- point in time ----------------------------------------------------------------------------------------------------
 
 
-def build_as_of(home: Path, as_of: str | None, patch: pytest.MonkeyPatch) -> Path:
+def build(home: Path, as_of: str | None, patch: pytest.MonkeyPatch) -> Path:
     """Build and publish without Airflow; returns the published file."""
     patch.setenv("EBBTIDE_HOME", str(home))
     patch.setenv("EBBTIDE_SAMPLE_FIRST_YEAR", FIRST_YEAR)
@@ -200,6 +188,7 @@ def build_as_of(home: Path, as_of: str | None, patch: pytest.MonkeyPatch) -> Pat
     for provider in PROVIDERS:
         refresh.fetch(provider)
     refresh.load()
+    refresh.gate("raw")
     refresh.build_models("staging")
     refresh.build_models("marts")
     refresh.gate("marts")
@@ -210,11 +199,11 @@ def build_as_of(home: Path, as_of: str | None, patch: pytest.MonkeyPatch) -> Pat
 def earlier_builds(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two builds of an earlier day: from the raw store less what was learnt later, and from a world whose clock stopped then."""
     with pytest.MonkeyPatch.context() as patch:
-        stopped = build_as_of(tmp_path_factory.mktemp("stopped"), EARLIER, patch)
+        stopped = build(tmp_path_factory.mktemp("stopped"), EARLIER, patch)
         home = tmp_path_factory.mktemp("as_of") / "home"
         shutil.copytree(sample_home, home, symlinks=True)
         current_before = (home / "published" / "current.duckdb").readlink()
-        cut = build_as_of(home, EARLIER, patch)
+        cut = build(home, EARLIER, patch)
         assert (home / "published" / "current.duckdb").readlink() == current_before, "a build of an earlier day moved current"
     return cut, stopped
 

@@ -117,7 +117,7 @@ def refresh() -> None:
     with held(base.home / "refresh.lock", "refresh"):
         mark = {"sample": "the sample world (invented figures)", "live": "the live providers", "replay": "files of " + settings.source.partition(":")[2]}
         click.echo(f"Refreshing {settings.home} from {mark[settings.source_kind]}")
-        succeeded = run_dag("warehouse_refresh", base.airflow_dir)
+        succeeded = run_dag("warehouse_refresh", base.airflow_dir, import_beside={"raw.load": ("great_expectations", "dbt.cli.main", "dbt.adapters.duckdb")})
         if not succeeded:
             click.echo(f"The refresh failed; the build published before stays. See `ebbtide builds` and {settings.quality_dir}", err=True)
             sys.exit(FAILED)

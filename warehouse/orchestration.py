@@ -7,12 +7,14 @@ importing this module costs nothing.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import sys
 import textwrap
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -62,12 +64,13 @@ def airflow_environment(home: Path, airflow_dir: Path | None = None) -> dict[str
     }
 
 
-def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = None) -> bool:
+def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = None, import_beside: Mapping[str, Sequence[str]] | None = None) -> bool:
     """Run the DAG `dag_id` of `dags/` with `params`, task after task, and return whether every task succeeded.
 
     Prints a line for each task with its seconds, and for a failed one its message and its log. Everything else that Airflow
     and the tasks write goes to `<airflow_dir>/logs`, one file a task, laid out as Airflow does. `airflow_dir` lies in the home of
-    the warehouse. The environment of this process is changed, and stays so.
+    the warehouse. The environment of this process is changed, and stays so. `import_beside` names modules to import while a task runs, by
+    task: they take seconds, and a task that works in the database leaves a core idle.
 
     Raises WrongUse when there is no such DAG, a parameter is wrong, or another process runs a DAG in `airflow_dir`; RuntimeError
     when Airflow was set up for another folder in this process or a file in `dags/` cannot be imported.
@@ -90,7 +93,7 @@ def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = N
             dag = _load_dag(dag_id)
             if params:
                 _check_params(dag, params)
-            progress = _Progress(output, started)
+            progress = _Progress(output, started, import_beside or {})
             with progress.listening():
                 run = dag.test(run_conf=dict(params) if params else None)
             succeeded = str(run.state) == "success"
@@ -172,9 +175,10 @@ def _console_and_logs(logs_dir: Path) -> Iterator[_Output]:
 class _Progress:
     """Listens to Airflow's task events and says what happens."""
 
-    def __init__(self, output: _Output, started: float) -> None:
+    def __init__(self, output: _Output, started: float, import_beside: Mapping[str, Sequence[str]]) -> None:
         self.output = output
         self.started = started
+        self.import_beside = import_beside
         self.ready = False
 
     @contextmanager
@@ -200,6 +204,8 @@ class _Progress:
         parts = [f"dag_id={task_instance.dag_id}", f"run_id={task_instance.run_id}", f"task_id={task_instance.task_id}"]
         if task_instance.map_index >= 0:
             parts.append(f"map_index={task_instance.map_index}")
+        if modules := self.import_beside.get(task_instance.task_id):
+            threading.Thread(target=lambda: [importlib.import_module(name) for name in modules], daemon=True).start()
         self.output.log_to(self.output.logs_dir.joinpath(*parts, f"attempt={task_instance.try_number}.log"))
         self.started = time.perf_counter()
 

@@ -41,11 +41,15 @@ _DAILY_LABELS = {
 }
 
 
+# The daily workbook is the slowest file to write, and no window of a daily signal looks back further.
+DAILY_SINCE = np.datetime64("2012-01-01", "D")
+
+
 def files(world: World, view: View) -> Iterator[SampleFile]:
     """The daily workbook before and after each re-scaling, and now; the monthly one now."""
     for when in view.around(revision.at for revision in world.risk_daily.revisions):
         days, columns = world.risk_daily.seen_at(when)
-        shown = days >= view.since
+        shown = days >= max(view.since, DAILY_SINCE)
         if not shown.any():
             continue
         index = columns["gprd"]
