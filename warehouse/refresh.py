@@ -218,7 +218,7 @@ def summary_lines(settings: Settings) -> list[str]:
         lines.append(f"Retreat Index {index[1]:.1f} on {index[0]}, regime {index[2].replace('_', ' ')}")
     else:
         lines.append("Retreat Index: too few live signals to say (fewer than 4 of 5 blocks)")
-    lines.append(f"Gates: {checks[0] - checks[1]} of {checks[0]} checks met" + (f", {checks[1]} warnings" if checks[1] else ""))
+    lines.append(f"Gates: {checks[0] - checks[1]} of {checks[0]} checks met" + (f", {checks[1]} warning{'s' if checks[1] > 1 else ''}" if checks[1] else ""))
     lines.append("Feeds: " + ", ".join(f"{feeds[status]} {status}" for status in ("fresh", "stale", "absent") if feeds.get(status)))
     if files[0]:
         read, loaded, bad, unchanged = (int(n or 0) for n in files[1:5])
