@@ -199,9 +199,7 @@ def summary_lines(settings: Settings) -> list[str]:
         build_id, source, as_of = connection.execute(
             "select build_id, source, as_of from meta.build where status = 'published' order by build_id desc limit 1"
         ).fetchone()  # type: ignore[misc]
-        index = connection.execute(
-            "select observation_date, retreat_index, regime from signals.fct_retreat_index_daily where retreat_index is not null order by 1 desc limit 1"
-        ).fetchone()
+        index = _latest_index(connection)
         checks = connection.execute("select count(*), count(*) filter (where not success) from quality.validation_result").fetchone()
         files = connection.execute(
             """
@@ -232,14 +230,20 @@ def summary_lines(settings: Settings) -> list[str]:
     return lines
 
 
+def _latest_index(connection: Any) -> tuple[Any, ...] | None:
+    """Day, Retreat Index and regime of the newest day that has an index."""
+    row: tuple[Any, ...] | None = connection.execute(
+        "select observation_date, retreat_index, regime from signals.fct_retreat_index_daily where retreat_index is not null order by 1 desc limit 1"
+    ).fetchone()
+    return row
+
+
 def _change_line(settings: Settings, before: str | None, index: tuple[Any, ...] | None) -> str:
     """What changed since the build before, in one line."""
     if before is None:
         return "Since the last build: this is the first"
     with connect_published(settings, settings.published_dir / f"{before}.duckdb") as connection:
-        earlier = connection.execute(
-            "select observation_date, retreat_index, regime from signals.fct_retreat_index_daily where retreat_index is not null order by 1 desc limit 1"
-        ).fetchone()
+        earlier = _latest_index(connection)
     if not (earlier and index):
         return f"Since build {before}: no index to compare"
     if earlier == index:
