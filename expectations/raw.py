@@ -30,12 +30,6 @@ from ingest.feed import Cadence, PublicationLag
 if TYPE_CHECKING:
     from ingest.feed import Feed
 
-# Feeds observed on the days the New York Stock Exchange is open.
-MARKET_DAY_FEEDS = frozenset({"cboe_put_call", "cboe_index_history", "gld_archive", "ssga_nav", "ishares_nav"})
-
-# Feeds whose observations are dated at the end of their month.
-MONTH_END_FEEDS = frozenset({"tic_major_foreign_holders", "finra_margin", "gpr_monthly"})
-
 # A release that is late by this many cadences is taken for a broken feed rather than a late one.
 STALE_CADENCES = 3
 
@@ -44,7 +38,7 @@ STALE_CADENCES = 3
 TOLERATED_MISSING_DAYS = 0.10
 TOLERATED_MISSING_PERIODS = 0.05
 
-# Of these, feeds with values on holidays on which only futures trade.
+# Feeds dated on trading days that have values on holidays on which only futures trade.
 CALCULATED_ON_HOLIDAYS = frozenset({"cboe_index_history"})
 
 # Share of the newest year's dates that may fall on weekends before the dates are taken to be shifted (a shift makes it a fifth).
@@ -70,6 +64,7 @@ STEPS: Mapping[Cadence, str] = {
     Cadence.WEEKLY: "week",
     Cadence.MONTHLY: "month",
     Cadence.QUARTERLY: "quarter",
+    Cadence.YEARLY: "year",
 }
 
 # Troy ounces in a tonne (1,000,000 g / 31.1034768 g).
@@ -396,7 +391,7 @@ def _calendar_complete(build: BuildUnderCheck, feed: Feed) -> Check:
 def _dates(build: BuildUnderCheck, feed: Feed) -> Iterable[Check]:
     """Dates fall on days on which the provider can observe: this is how a shifted date shows."""
     date = identifier(feed.observation_column)
-    if feed.name in MONTH_END_FEEDS:
+    if feed.dated == "month end":
         yield Check(
             "dated_at_month_end",
             "Every observation is dated at the end of its month.",
@@ -410,7 +405,7 @@ def _dates(build: BuildUnderCheck, feed: Feed) -> Iterable[Check]:
             "warning",
             f"select {date}, count(*) as records\nfrom {{batch}}\nwhere isodow({date}) not in (1, 2)\ngroup by all",
         )
-    if feed.name not in MARKET_DAY_FEEDS:
+    if feed.dated != "trading day":
         return
     observed = query(
         f"""

@@ -34,11 +34,12 @@ class Cadence(StrEnum):
     WEEKLY = "weekly"
     MONTHLY = "monthly"
     QUARTERLY = "quarterly"
+    YEARLY = "yearly"
 
     @property
     def days(self) -> int:
         """Calendar days within which the next observation date follows, holidays included."""
-        return {"daily": 5, "weekly": 8, "monthly": 31, "quarterly": 92}[self.value]
+        return {"daily": 5, "weekly": 8, "monthly": 31, "quarterly": 92, "yearly": 366}[self.value]
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,20 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Provider:
+    """Who publishes: how often it may be asked, and where it says so. A module of `ingest/feeds` may set `PROVIDER`."""
+
+    requests_a_second: float = 1.0
+    limit_source: str = ""
+
+
+@dataclass(frozen=True)
 class Request:
     """One thing to fetch.
 
     `secrets` are query parameters that are sent but never stored or logged. `absent` are statuses that mean "not
     published" with this provider. With a `page_size` the provider is asked for pages (`$limit`, `$offset`) until one is short.
+    `following` looks at the answer and gives the request for the next page, which lands as a file of its own, or None after the last.
     """
 
     url: str
@@ -107,6 +117,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[int, ...] = (404,)
     page_size: int | None = None
+    following: Callable[[bytes], Request | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +211,8 @@ class Feed:
         Publication lag by value of the first key column, where one feed holds series with different lags.
     lag_by_cadence
         Publication lag for series not in `lag_by`, by the cadence that the spacing of their dates shows.
+    dated
+        On which days observations fall: the raw gate checks it.
     """
 
     name: str
@@ -219,6 +232,7 @@ class Feed:
     bulk_after_days: int = 90
     lag_by: Mapping[str, PublicationLag] = field(default_factory=dict)
     lag_by_cadence: Mapping[Cadence, PublicationLag] = field(default_factory=dict)
+    dated: Literal["any day", "trading day", "month end"] = "any day"
 
     @property
     def identity(self) -> tuple[str, ...]:

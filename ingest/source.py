@@ -19,7 +19,7 @@ from urllib.parse import quote as url_quote
 from urllib.parse import urlsplit
 
 from ingest.feed import Access, Feed, FetchWindow, Format, Request, UnreadableFile
-from ingest.feeds import FEEDS, feeds_of
+from ingest.feeds import FEEDS, feeds_of, provider_of
 from ingest.landing import Arrival, Completed, Landing
 from ingest.reader import expanded, head_of
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 USER_AGENT = "Mozilla/5.0 (compatible; Ebbtide/0.1)"  # some providers refuse clients without a browser-like name
 TIMEOUT = (10, 120)  # seconds to connect, and between two parts of an answer
-REQUESTS_A_SECOND = {"cboe": 2.0, "fred": 2.0, "cftc": 2.0, "prices": 1.0}
-DEFAULT_REQUESTS_A_SECOND = 1.0
 MAX_BYTES = 2 * 1024**3  # an answer longer than this is refused
 MAX_RETRY_AFTER = 120  # seconds; a provider that asks for a longer pause is asked again by the next refresh
 BODY_ATTEMPTS = 3  # requests for an answer that is cut off in the middle
@@ -288,7 +286,7 @@ class LiveSource:
         A format whose requests were not all answered is asked for from the same day again by the next fetch.
         """
         self.landing = Landing(self.settings.landing_dir)
-        pace = _Pace(REQUESTS_A_SECOND.get(provider, DEFAULT_REQUESTS_A_SECOND))
+        pace = _Pace(provider_of(provider).requests_a_second)
         with self.session_of() as session:
             for feed in feeds_of(provider):
                 for declared in feed.formats:
@@ -296,11 +294,14 @@ class LiveSource:
                         continue
                     window = self.window(feed, declared, start, end)
                     asked = False
-                    for request in declared.requests(window):
+                    for first in declared.requests(window):
                         asked = True
-                        fetched = self._get(session, pace, feed, declared, request)
-                        if fetched:
-                            yield fetched
+                        request: Request | None = first
+                        while request:
+                            fetched = self._get(session, pace, feed, declared, request)
+                            if fetched:
+                                yield fetched
+                            request = request.following(fetched.content) if fetched and request.following else None
                     if asked and start is None and end is None:
                         yield Completed(feed.name, declared.name, window.end)
 

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from provider import Answer, Provider, socrata
 
+import ingest.feed
 import ingest.source
 from ingest.feeds import FEEDS
 from ingest.landing import Arrival, Landing
@@ -41,8 +42,7 @@ def daily(call: int) -> bytes:
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setattr(ingest.source, "DEFAULT_REQUESTS_A_SECOND", 1e6)
-    monkeypatch.setattr(ingest.source, "REQUESTS_A_SECOND", {})
+    monkeypatch.setattr(ingest.source, "provider_of", lambda name: ingest.feed.Provider(requests_a_second=1e6))
     with Provider() as running:
         yield running
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from ingest.feed import Feed
+from ingest.feed import Feed, Provider
 
 PROVIDERS: tuple[str, ...] = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py")))
 
-FEEDS: dict[str, Feed] = {feed.name: feed for provider in PROVIDERS for feed in importlib.import_module(f"ingest.feeds.{provider}").FEEDS}
+_MODULES = {provider: importlib.import_module(f"ingest.feeds.{provider}") for provider in PROVIDERS}
+
+FEEDS: dict[str, Feed] = {feed.name: feed for module in _MODULES.values() for feed in module.FEEDS}
+
+
+def provider_of(name: str) -> Provider:
+    """What is known of a provider; the careful default where its module says nothing."""
+    return getattr(_MODULES[name], "PROVIDER", Provider())
 
 
 def feeds_of(provider: str) -> list[Feed]:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, normalise_header
+from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, Provider, PublicationLag, Records, Request, normalise_header
 from ingest.reader import delimited, json_records, values_from_name
 
 if TYPE_CHECKING:
     import duckdb
+
+PROVIDER = Provider(2.0, "Cboe publishes no limit; two a second have been answered without complaint")
 
 HOST = "https://cdn.cboe.com"
 DAILY_SINCE = date(2019, 10, 7)
@@ -123,6 +125,7 @@ PUT_CALL = Feed(
     url="https://www.cboe.com/us/options/market_statistics/daily/",
     licence="Cboe website terms: personal and internal use, no redistribution",
     cadence=Cadence.DAILY,
+    dated="trading day",
     lag=PublicationLag(0, "18:30", source="published in the US evening, 16:30 to 18:30 New York time"),
     key=("observation_date", "product", "measure"),
     columns=(
@@ -172,6 +175,7 @@ INDEX_HISTORY = Feed(
     url="https://www.cboe.com/tradable_products/vix/vix_historical_data/",
     licence="Cboe website terms: personal and internal use, no redistribution",
     cadence=Cadence.DAILY,
+    dated="trading day",
     lag=PublicationLag(0, "17:00", source="published after the close of the index at 16:15 New York time"),
     key=("index_name", "observation_date"),
     columns=(

@@ -18,6 +18,7 @@ from ingest.feed import (
     FetchWindow,
     Format,
     LandedFile,
+    Provider,
     PublicationLag,
     Reader,
     Records,
@@ -29,6 +30,8 @@ from ingest.reader import LINES, delimited, match_columns, one_by_one
 
 if TYPE_CHECKING:
     import duckdb
+
+PROVIDER = Provider(2.0, "https://dev.socrata.com/docs/app-tokens.html: shared pool without a token")
 
 SOCRATA = "https://publicreporting.cftc.gov/resource"
 

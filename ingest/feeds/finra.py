@@ -27,6 +27,7 @@ FEEDS = (
         url="https://www.finra.org/rules-guidance/key-topics/margin-accounts/margin-statistics",
         licence="FINRA website terms: no harvesting, no redistribution",
         cadence=Cadence.MONTHLY,
+        dated="month end",
         lag=PublicationLag(21, "24:00", source="published in the third week of the next month"),
         key=("observation_date",),
         columns=(

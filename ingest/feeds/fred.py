@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
+from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, Provider, PublicationLag, Records, Request, UnreadableFile
 from ingest.reader import all_blank, blank_lines, header_line, json_records, one_by_one, text_table
 
 if TYPE_CHECKING:
     import duckdb
+
+PROVIDER = Provider(2.0, "https://fred.stlouisfed.org/docs/api/terms_of_use.html: 120 a minute")
 
 CHICAGO = "America/Chicago"
 NEXT_BUSINESS_DAY = PublicationLag(1, "16:00", CHICAGO, business_days=True, source="H.15 and H.10 series appear on the next business day")

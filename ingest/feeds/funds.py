@@ -91,6 +91,7 @@ def _feed(name: str, title: str, description: str, url: str, *formats: Format) -
         url=url,
         licence="Fund manager's website terms: no redistribution",
         cadence=Cadence.DAILY,
+        dated="trading day",
         lag=PublicationLag(1, "08:00", business_days=True, source="published on the next morning; share counts often lag creations by a day"),
         key=("ticker", "observation_date"),
         columns=(

@@ -58,6 +58,7 @@ FEEDS = (
         url="https://www.matteoiacoviello.com/gpr.htm",
         licence="Free with citation: Caldara & Iacoviello, American Economic Review 2022",
         cadence=Cadence.MONTHLY,
+        dated="month end",
         lag=PublicationLag(7, "24:00", source="updated in the first days of the next month"),
         key=("observation_date", "index_name"),
         columns=(

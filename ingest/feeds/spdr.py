@@ -27,6 +27,7 @@ FEEDS = (
         url="https://www.spdrgoldshares.com/usa/historical-data/",
         licence="SPDR Gold Shares website terms: no redistribution",
         cadence=Cadence.DAILY,
+        dated="trading day",
         lag=PublicationLag(1, "08:00", business_days=True, source="the archive shows a day on the next morning"),
         key=("observation_date",),
         columns=(

@@ -145,6 +145,7 @@ FEEDS = (
         url="https://home.treasury.gov/data/treasury-international-capital-tic-system",
         licence="US government, public domain",
         cadence=Cadence.MONTHLY,
+        dated="month end",
         lag=PublicationLag(47, "16:00", source="released in the middle of the second month after, 16:00 New York time"),
         key=("country", "observation_date", "series"),
         columns=(

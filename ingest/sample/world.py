@@ -33,6 +33,7 @@ class World:
 
     seed: int
     strength: float
+    drivers: Drivers
     sessions: Days
     indices: Mapping[str, pd.DataFrame]
     options: pd.DataFrame
@@ -63,6 +64,7 @@ def world(seed: int = SEED, strength: float = STRENGTH) -> World:
     return World(
         seed=seed,
         strength=strength,
+        drivers=drivers,
         sessions=drivers.days[drivers.days >= dates.FIRST_DAY],
         indices={name: table[table.index >= pd.Timestamp(str(dates.FIRST_DAY))] for name, table in indices.items()},
         options=options,
