@@ -271,14 +271,21 @@ def _definition(gx: Any, context: Any, datasource: Any, suite: Suite) -> Any:
 
 
 def _add_trading_days(engine: Any, as_of: datetime) -> None:
-    """Give the gate's one connection a temporary table `trading_day` (one row a session of the New York Stock Exchange)."""
+    """Give the gate's one connection the table `trading_day`: the sessions of the NYSE, and on which the government is closed."""
     import exchange_calendars
+
+    from ingest.load import federal_calendar
 
     end = as_of.date() + timedelta(days=31)
     sessions = exchange_calendars.get_calendar("XNYS", start=date(FIRST_TRADING_YEAR, 1, 1).isoformat(), end=end.isoformat()).sessions
     days = [session.date() for session in sessions]
+    closed = federal_calendar().holidays.tolist()
     with engine.connect() as connection:
-        connection.exec_driver_sql("create temp table trading_day as select unnest(cast(? as date[])) as trading_day", (days,))
+        connection.exec_driver_sql(
+            "create temp table trading_day as select day as trading_day, list_contains(cast(? as date[]), day) as is_federal_holiday "
+            "from (select unnest(cast(? as date[])) as day)",
+            (closed, days),
+        )
         connection.commit()
 
 

@@ -64,7 +64,6 @@ STEPS: Mapping[Cadence, str] = {
     Cadence.WEEKLY: "week",
     Cadence.MONTHLY: "month",
     Cadence.QUARTERLY: "quarter",
-    Cadence.YEARLY: "year",
 }
 
 # Troy ounces in a tonne (1,000,000 g / 31.1034768 g).
@@ -309,6 +308,8 @@ def _series_fresh(build: BuildUnderCheck, feed: Feed) -> Check:
 def _calendar_complete(build: BuildUnderCheck, feed: Feed) -> Check:
     """No period is missing inside the feed's own range; a series of many may lack a few (closed markets, small contracts)."""
     date = identifier(feed.observation_column)
+    # the government is closed on some days on which the exchange trades
+    open_days = " where not is_federal_holiday" if feed.dated == "federal business day" else ""
     return Check(
         "calendar_complete",
         "No trading day, week, month or quarter is missing between the first observation and the last; "
@@ -342,7 +343,7 @@ def _calendar_complete(build: BuildUnderCheck, feed: Feed) -> Check:
                 from observed
             ),
             calendar as (
-                select 'day' as step, trading_day as period from trading_day
+                select 'day' as step, trading_day as period from trading_day{open_days}
                 union
                 select step, cast(date_trunc(step, trading_day) as date)
                 from trading_day
@@ -824,9 +825,18 @@ def _foreign_holders(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     ]
 
 
+def _venue_volume(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    """The tapes add up to the total, in shares, dollars and trades; rounding may part them by a dollar or a share a tape."""
+    parted = " or ".join(
+        f"abs(tape_a_{name} + tape_b_{name} + tape_c_{name} - total_{name}) > 4 + 1e-9 * total_{name}" for name in ("shares", "notional", "trade_count")
+    )
+    return _rows_reconciled(build, feed, "tapes_add_up", "Tapes A, B and C add up to the total.", parted, "total_shares, total_notional, total_trade_count")
+
+
 RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = {
     "cboe_put_call": _put_call,
     "cboe_index_history": _close_in_range,
+    "cboe_market_history": _venue_volume,
     "price_daily": _close_in_range,
     "cftc_tff": _commitments({"dealer": True, "asset_manager": True, "leveraged_funds": True, "other_reportable": True}),
     "cftc_disaggregated": _commitments({"producer": False, "swap_dealer": True, "managed_money": True, "other_reportable": True}),

@@ -34,12 +34,11 @@ class Cadence(StrEnum):
     WEEKLY = "weekly"
     MONTHLY = "monthly"
     QUARTERLY = "quarterly"
-    YEARLY = "yearly"
 
     @property
     def days(self) -> int:
         """Calendar days within which the next observation date follows, holidays included."""
-        return {"daily": 5, "weekly": 8, "monthly": 31, "quarterly": 92, "yearly": 366}[self.value]
+        return {"daily": 5, "weekly": 8, "monthly": 31, "quarterly": 92}[self.value]
 
 
 @dataclass(frozen=True)
@@ -232,7 +231,7 @@ class Feed:
     bulk_after_days: int = 90
     lag_by: Mapping[str, PublicationLag] = field(default_factory=dict)
     lag_by_cadence: Mapping[Cadence, PublicationLag] = field(default_factory=dict)
-    dated: Literal["any day", "trading day", "month end"] = "any day"
+    dated: Literal["any day", "trading day", "federal business day", "month end"] = "any day"
 
     @property
     def identity(self) -> tuple[str, ...]:

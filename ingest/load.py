@@ -377,7 +377,7 @@ def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
 
 
 @lru_cache(maxsize=1)
-def _federal_calendar() -> numpy.busdaycalendar:
+def federal_calendar() -> numpy.busdaycalendar:
     """Business days of the US federal government."""
     import numpy
     from pandas.tseries.holiday import USFederalHolidayCalendar
@@ -393,7 +393,7 @@ def publication_times(lag: PublicationLag, days: Iterable[date]) -> pandas.Datet
 
     index = pandas.DatetimeIndex(pandas.to_datetime(list(days)))
     if lag.business_days:
-        shifted = numpy.busday_offset(index.values.astype("datetime64[D]"), lag.days, roll="backward", busdaycal=_federal_calendar())
+        shifted = numpy.busday_offset(index.values.astype("datetime64[D]"), lag.days, roll="backward", busdaycal=federal_calendar())
         index = pandas.DatetimeIndex(shifted.astype("datetime64[us]"))
     else:
         index = index + pandas.Timedelta(days=lag.days)

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from ingest.feed import Access, Feed, PublicationLag
-from ingest.feeds import FEEDS
+from ingest.feeds import FEEDS, provider_of
 from warehouse.settings import REPOSITORY, Settings
 
 _MADE = "<!-- Made by `python -m warehouse.docs`; edit the declarations, not this page. -->"
@@ -62,12 +62,15 @@ def _feed(feed: Feed) -> str:
     facts = [
         f"* Provider: `{feed.provider}`, <{feed.url}>",
         f"* Licence: {feed.licence}",
-        f"* Cadence: {feed.cadence}",
+        f"* Cadence: {feed.cadence}" + (f"; observed on each {feed.dated}" if feed.dated != "any day" else ""),
         f"* Publication lag: {_lag(feed.lag)}" + (f" ({feed.lag.source})" if feed.lag.source else ""),
         *(f"* Publication lag of other {cadence} series: {_lag(lag)}" for cadence, lag in feed.lag_by_cadence.items()),
         *(f"* Publication lag of {', '.join(names)}: {_lag(lag)}" for lag, names in _shared(feed.lag_by).items()),
         f"* Key: {', '.join(f'`{name}`' for name in feed.key)}",
     ]
+    if any(declared.access is Access.LIVE for declared in feed.formats):
+        limit = provider_of(feed.provider)
+        facts.append(f"* Requests: at most {limit.requests_a_second:g} a second" + (f" ({limit.limit_source})" if limit.limit_source else ""))
     if feed.vintage_column:
         facts.append(f"* Vintages: `{feed.vintage_column}`")
     if feed.published_column:

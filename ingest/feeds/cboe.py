@@ -199,4 +199,50 @@ INDEX_HISTORY = Feed(
     ),
 )
 
-FEEDS = (PUT_CALL, INDEX_HISTORY)
+
+def _market_requests(window: FetchWindow) -> Iterable[Request]:
+    for year in range(window.start.year, window.end.year + 1):
+        name = f"market_history_{year}.csv"
+        yield Request(f"{HOST}/resources/us/equities/market-statistics/historical-market-volume/{name}", name, absent=(403, 404))
+
+
+def _traded(name: str, what: str, unit: str) -> tuple[Column, ...]:
+    """The columns of one measure: each tape and their total."""
+    tapes = [Column(f"tape_{tape}_{name}", "DOUBLE", f"{what}, tape {tape.upper()}", unit, minimum=0, required=False) for tape in "abc"]
+    return (*tapes, Column(f"total_{name}", "DOUBLE", f"{what}, all tapes", unit, minimum=0))
+
+
+MARKET_HISTORY = Feed(
+    name="cboe_market_history",
+    provider="cboe",
+    title="US equity volume by venue",
+    description=(
+        "Shares, dollars and trades of US shares on every venue, trade reporting facilities included: the sum over venues is the consolidated "
+        "tape. Tape A holds shares listed on the NYSE, B those listed on Arca, American and the regional exchanges, C those listed on Nasdaq."
+    ),
+    url="https://www.cboe.com/us/equities/market_statistics/historical_market_volume/",
+    licence="Cboe website terms: personal and internal use, no redistribution",
+    cadence=Cadence.DAILY,
+    dated="trading day",
+    lag=PublicationLag(0, "20:00", source="published on the evening of the trading day"),
+    key=("venue", "observation_date"),
+    columns=(
+        Column("venue", "TEXT", "Exchange or trade reporting facility, as named by Cboe", names=("market_participant",)),
+        Column("observation_date", "DATE", "Trading day", names=("day",)),
+        *_traded("shares", "Shares traded", "shares"),
+        *_traded("notional", "Value traded", "USD"),
+        *_traded("trade_count", "Trades", "trades"),
+    ),
+    formats=(
+        Format(
+            "market_history_csv",
+            Access.LIVE,
+            re.compile(r"(?i)^\W*Day,Market Participant,"),
+            delimited(r"^\W*Day,Market Participant,"),
+            "One file a year, a line a venue and day",
+            requests=_market_requests,
+        ),
+    ),
+)
+
+FEEDS = (PUT_CALL, INDEX_HISTORY, MARKET_HISTORY)

@@ -1,4 +1,4 @@
-"""Cboe: put/call archives and daily files, index histories."""
+"""Cboe: put/call archives and daily files, index histories, share volume by venue."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ingest.sample import dates
 from ingest.sample.file import SampleFile, View, number, text
+from ingest.sample.process import autoregression, interpolated, path, stream
 from ingest.sample.world import World
 
 DAILY_FROM = np.datetime64("2019-10-07", "D")
@@ -40,10 +41,49 @@ _DAILY_PRODUCTS = (
 
 
 def files(world: World, view: View) -> Iterator[SampleFile]:
-    """Put/call archives to 2019-10-04 (frozen), one daily file a session since, and the index histories."""
+    """Put/call archives to 2019-10-04 (frozen), one daily file a session since, the index histories, and the volume of US shares by year."""
     yield from _archives(world, view)
     yield from _daily(world, view)
     yield from _histories(world, view)
+    yield from _volume(world, view)
+
+
+# Dollars traded a day on the NYSE, billions: the article's fall from 45 to 38 in 2023.
+_NYSE_TURNOVER = path("2004-01-02 40, 2008-10-10 75, 2012-12-31 28, 2020-03-18 70, 2022-12-30 45")
+_NYSE_TURNOVER_RETREAT = path("2023-02-01 45, 2023-10-02 38, 2023-12-29 38")
+# Venues with their share of the consolidated tape; the reporting facilities hold what is traded off exchange.
+_VENUES = (
+    ("NYSE (N)", 0.10), ("NYSE Arca (P)", 0.09), ("NYSE American (A)", 0.01), ("NASDAQ (Q)", 0.17), ("NASDAQ BX (B)", 0.01),
+    ("Cboe BZX (Z)", 0.06), ("Cboe EDGX (K)", 0.07), ("IEX (V)", 0.03), ("FINRA & NASDAQ TRF Carteret (DQ)", 0.42), ("FINRA & NYSE TRF (DN)", 0.04),
+)  # fmt: skip
+_TAPES = {"A": 0.52, "B": 0.18, "C": 0.30}
+
+
+def _volume(world: World, view: View) -> Iterator[SampleFile]:
+    """One file a year, a line a venue and day; the total is the sum of the tapes."""
+    days = world.sessions
+    noise = 0.16 * autoregression(stream(world.seed, "turnover").standard_normal(len(days)), 0.6)
+    nyse = 1e9 * interpolated(days, world.drivers.story(_NYSE_TURNOVER, _NYSE_TURNOVER_RETREAT)) * np.exp(noise - 0.5 * 0.16**2)
+    rng = stream(world.seed, "venues")
+    shares = np.array([share for _, share in _VENUES]) * np.exp(0.04 * rng.standard_normal((len(days), len(_VENUES))))
+    shares[:, 0] = _VENUES[0][1]
+    # dollars by day, venue, tape; a share costs some 50 dollars, a trade has some 150 shares
+    notional = nyse[:, None, None] * (shares / _VENUES[0][1])[:, :, None] * np.array(list(_TAPES.values()))
+    measures = {"Shares": np.round(notional / 50), "Notional": np.round(notional, 2), "Trade Count": np.round(notional / 7500)}
+    shown = view.shows(days, dates.published(days, dates.lag_of("cboe_market_history")))
+    header = ",".join(["Day", "Market Participant", *(f"{part} {name}" for name in measures for part in (*(f"Tape {tape}" for tape in _TAPES), "Total"))])
+    for year in np.unique(days[shown].astype("datetime64[Y]")):
+        lines = [header]
+        for place in np.flatnonzero(shown & (days.astype("datetime64[Y]") == year)).tolist():
+            day = str(days[place])
+            for at, (venue, _) in enumerate(_VENUES):
+                cells = (
+                    f"{value:.0f}" if name != "Notional" else f"{value:.2f}"
+                    for name, by in measures.items()
+                    for value in (*by[place, at].tolist(), by[place, at].sum())
+                )
+                lines.append(f"{day},{venue},{','.join(cells)}")
+        yield SampleFile("cboe_market_history", "market_history_csv", f"market_history_{year}.csv", view.current(), text(lines))
 
 
 def _archives(world: World, view: View) -> Iterator[SampleFile]:
