@@ -100,8 +100,8 @@ def test_an_unchanged_file_is_not_sent_again(home: Home, provider: Provider) -> 
     provider.answer(FSI, Answer(body=fsi(1.5), etag='"one"', headers={"Last-Modified": "Mon, 05 Oct 2026 17:00:00 GMT"}))
     home.fetch("ofr")
     assert home.fetch("ofr") == (0, 0)
-    assert provider.asked[1].headers["If-None-Match"] == '"one"'
-    assert provider.asked[1].headers["If-Modified-Since"] == "Mon, 05 Oct 2026 17:00:00 GMT"
+    assert provider.requests_of(FSI)[1].headers["If-None-Match"] == '"one"'
+    assert provider.requests_of(FSI)[1].headers["If-Modified-Since"] == "Mon, 05 Oct 2026 17:00:00 GMT"
 
 
 def test_equal_bytes_without_validators_land_once(home: Home, provider: Provider) -> None:
@@ -115,7 +115,7 @@ def test_content_that_returns_is_a_third_edition(home: Home, provider: Provider)
     source = LiveSource(home.settings, provider.session)
     landing = Landing(home.settings.landing_dir)
     assert [landing.land(source.fetch("ofr"), "live") for _ in range(4)] == [(1, 1), (1, 1), (1, 1), (0, 0)]
-    assert [asked.headers.get("If-None-Match") for asked in provider.asked] == [None, '"one"', '"two"', '"one"']
+    assert [asked.headers.get("If-None-Match") for asked in provider.requests_of(FSI)] == [None, '"one"', '"two"', '"one"']
     rows = home.load("ofr_fsi").execute("select ofr_fsi from raw.ofr_fsi order by _available_at").fetchall()
     assert rows == [(1,), (2,), (1,)]
 
@@ -159,7 +159,7 @@ def test_404_of_a_whole_file_is_no_failure(home: Home) -> None:
 def test_an_error_of_the_server_is_asked_again(home: Home, provider: Provider, pauses: list[float]) -> None:
     provider.answer(FSI, Answer(500), Answer(503), Answer(body=fsi(1.5)))
     assert home.fetch("ofr") == (1, 1)
-    assert len(provider.asked) == 3
+    assert len(provider.requests_of(FSI)) == 3
 
 
 def test_a_server_that_keeps_failing_is_named(home: Home, provider: Provider, pauses: list[float]) -> None:

@@ -57,7 +57,7 @@ def _hedge_funds(world: World, view: View) -> Iterator[SampleFile]:
             "unit": {"name": unit, "magnitude": 0},
         }
         body = {series: {"timeseries": {"aggregation": pairs, "disclosure_edits": []}, "metadata": metadata}}
-        yield SampleFile("ofr_hfm", "series_json", f"{series}.json", dates.as_datetime(published[shown][-1]), json.dumps(body, separators=(",", ":")).encode())
+        yield SampleFile("ofr_hfm", "series_json", f"{series}.json", view.current(), json.dumps(body, separators=(",", ":")).encode())
 
 
 def _hedge_fund_series(world: World, series: str, leverage: Floats, net: Floats) -> tuple[Floats, str]:

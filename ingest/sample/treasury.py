@@ -61,5 +61,5 @@ def _cash(world: World, view: View) -> Iterator[SampleFile]:
             rows.append({"record_date": day, "account_type": account, "close_today_bal": "null", "open_today_bal": amount})
     if rows:
         body = {"data": rows, "meta": {"count": len(rows), "total-count": len(rows), "total-pages": 1}, "links": {"next": None}}
-        name = f"operating_cash_balance_{days[0]}_{days[shown[-1]]}_1.json"
+        name = f"operating_cash_balance_{days[0]}_{dates.LAST_DAY}_1.json"
         yield SampleFile("treasury_cash_balance", "api_json", name, view.current(), json.dumps(body, separators=(",", ":")).encode())
