@@ -10,13 +10,11 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ingest.feed import Access, Cadence, Column, Feed, Format, LandedFile, Provider, PublicationLag, Records, UnreadableFile
+from ingest.feed import Access, Cadence, Column, Feed, Format, LandedFile, PublicationLag, Records, UnreadableFile
 from ingest.reader import one_by_one, sheet_table
 
 if TYPE_CHECKING:
     import duckdb
-
-PROVIDER = Provider(10.0, "https://www.sec.gov/os/accessing-edgar-data: 10 a second")
 
 # Filings of a quarter's last month become public this many days after its end.
 PUBLIC_AFTER_DAYS = 60
