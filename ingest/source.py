@@ -283,27 +283,40 @@ class LiveSource:
     def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival | Completed]:
         """New bytes of the provider's feeds. Raises FetchFailed naming feed and address when one does not answer.
 
-        A format whose requests were not all answered is asked for from the same day again by the next fetch.
+        A request that fails ends its format; the provider's other formats and feeds are asked all the same, and the failures are raised
+        after them. A format whose requests were not all answered is asked for from the same day again by the next fetch.
         """
         self.landing = Landing(self.settings.landing_dir)
         pace = _Pace(provider_of(provider).requests_a_second)
+        failures: list[str] = []
         with self.session_of() as session:
             for feed in feeds_of(provider):
                 for declared in feed.formats:
-                    if declared.access is not Access.LIVE or not declared.requests:
-                        continue
-                    window = self.window(feed, declared, start, end)
-                    asked = False
-                    for first in declared.requests(window):
-                        asked = True
-                        request: Request | None = first
-                        while request:
-                            fetched = self._get(session, pace, feed, declared, request)
-                            if fetched:
-                                yield fetched
-                            request = request.following(fetched.content) if fetched and request.following else None
-                    if asked and start is None and end is None:
-                        yield Completed(feed.name, declared.name, window.end)
+                    if declared.access is Access.LIVE and declared.requests:
+                        try:
+                            yield from self._fetch_format(session, pace, feed, declared, start, end)
+                        except FetchFailed as error:
+                            failures.append(str(error))
+        if failures:
+            raise FetchFailed("\n".join(failures))
+
+    def _fetch_format(
+        self, session: requests.Session, pace: _Pace, feed: Feed, declared: Format, start: date | None, end: date | None
+    ) -> Iterator[Arrival | Completed]:
+        """New bytes of one format of a feed; `Completed` after the last, when no window was asked for. Raises FetchFailed."""
+        assert declared.requests
+        window = self.window(feed, declared, start, end)
+        asked = False
+        for first in declared.requests(window):
+            asked = True
+            request: Request | None = first
+            while request:
+                fetched = self._get(session, pace, feed, declared, request)
+                if fetched:
+                    yield fetched
+                request = request.following(fetched.content) if fetched and request.following else None
+        if asked and start is None and end is None:
+            yield Completed(feed.name, declared.name, window.end)
 
     def _get(self, session: requests.Session, pace: _Pace, feed: Feed, declared: Format, request: Request) -> Arrival | None:
         import requests

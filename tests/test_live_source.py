@@ -166,7 +166,7 @@ def test_a_server_that_keeps_failing_is_named(home: Home, provider: Provider, pa
     provider.answer(FSI, Answer(502))
     with pytest.raises(FetchFailed, match=r"feed ofr_fsi: status 502 for https://www.financialresearch.gov\S+; try again later"):
         home.fetch("ofr")
-    assert len(provider.asked) == 5
+    assert len(provider.requests_of(FSI)) == 5
 
 
 @pytest.mark.parametrize(("retry_after", "pause"), [("7", 7), ("86400", ingest.source.MAX_RETRY_AFTER)])
@@ -196,7 +196,7 @@ def test_a_connection_that_is_always_cut_lands_nothing(home: Home, provider: Pro
     with pytest.raises(FetchFailed, match=r"feed ofr_fsi: https://www.financialresearch.gov.* was cut off in the middle of the answer"):
         home.fetch("ofr")
     assert home.manifest("ofr_fsi") == []
-    assert len(provider.asked) == ingest.source.BODY_ATTEMPTS
+    assert len(provider.requests_of(FSI)) == ingest.source.BODY_ATTEMPTS
 
 
 def test_a_hung_connection_is_given_up(home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
@@ -236,6 +236,23 @@ def test_a_failure_keeps_what_was_fetched_before_it(home: Home, provider: Provid
     with pytest.raises(FetchFailed, match="2026-10-07_daily_options"):
         home.fetch("cboe", date(2026, 10, 6), date(2026, 10, 9))
     assert [landed.name[:10] for landed in home.manifest("cboe_put_call")] == ["2026-10-06"]
+
+
+def test_a_feed_that_fails_does_not_keep_the_others_of_its_provider(home: Home, provider: Provider, pauses: list[float]) -> None:
+    """The Financial Stress Index is down, the Hedge Fund Monitor is not; both failures are told when both are down."""
+    monitor = "/hf/v1/series/full"
+    series = {"timeseries": {"aggregation": [["2026-03-31", 2.7]]}, "metadata": {"unit": {"name": "Ratio"}, "schedule": {"last_update": "2026-09-08"}}}
+    provider.answer(FSI, Answer(500))
+    provider.answer(monitor, lambda asked: Answer(body=json.dumps({asked.query["mnemonic"]: series}).encode()))
+    with pytest.raises(FetchFailed, match="feed ofr_fsi: status 500"):
+        home.fetch("ofr")
+    landed = home.manifest("ofr_hfm")
+    assert len(landed) == len({each.name for each in landed}) > 20
+    completed = Landing(home.settings.landing_dir)
+    assert (completed.completed("ofr_fsi"), completed.completed("ofr_hfm")) == ({}, {"series_json": AS_OF.date()})
+    provider.answer(monitor, Answer(403))
+    with pytest.raises(FetchFailed, match=r"feed ofr_fsi: status 500[^\n]*\nfeed ofr_hfm: status 403"):
+        home.fetch("ofr")
 
 
 def test_days_after_a_failure_are_asked_for_again(home: Home, provider: Provider, pauses: list[float]) -> None:
