@@ -62,8 +62,11 @@ TOLERATED_QUARANTINE = 0.01
 STEPS: Mapping[Cadence, str] = {
     Cadence.DAILY: "day",
     Cadence.WEEKLY: "week",
+    Cadence.TWICE_A_MONTH: "month",
     Cadence.MONTHLY: "month",
     Cadence.QUARTERLY: "quarter",
+    Cadence.HALF_YEARLY: "year",
+    Cadence.YEARLY: "year",
 }
 
 # Troy ounces in a tonne (1,000,000 g / 31.1034768 g).
@@ -312,7 +315,7 @@ def _calendar_complete(build: BuildUnderCheck, feed: Feed) -> Check:
     open_days = " where not is_federal_holiday" if feed.dated == "federal business day" else ""
     return Check(
         "calendar_complete",
-        "No trading day, week, month or quarter is missing between the first observation and the last; "
+        "No trading day, week, month, quarter or year is missing between the first observation and the last; "
         f"of one series among several, in the newest two years, at most {TOLERATED_MISSING_DAYS:.0%} of the days or "
         f"{TOLERATED_MISSING_PERIODS:.0%} of the longer periods.",
         "warning",
@@ -333,7 +336,7 @@ def _calendar_complete(build: BuildUnderCheck, feed: Feed) -> Check:
                     series, false as is_whole_feed, min(observed_on) as first_day, max(observed_on) as last_day,
                     case
                         when median(days) <= 3 then 'day' when median(days) <= 10 then 'week'
-                        when median(days) <= 45 then 'month' when median(days) <= 120 then 'quarter'
+                        when median(days) <= 45 then 'month' when median(days) <= 120 then 'quarter' when median(days) <= 400 then 'year'
                     end as step
                 from steps
                 group by series
@@ -347,7 +350,7 @@ def _calendar_complete(build: BuildUnderCheck, feed: Feed) -> Check:
                 union
                 select step, cast(date_trunc(step, trading_day) as date)
                 from trading_day
-                cross join (values ('week'), ('month'), ('quarter')) as steps(step)
+                cross join (values ('week'), ('month'), ('quarter'), ('year')) as steps(step)
             ),
             expected as (
                 select spans.series, spans.is_whole_feed, spans.step, calendar.period

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,13 +32,16 @@ class Cadence(StrEnum):
 
     DAILY = "daily"
     WEEKLY = "weekly"
+    TWICE_A_MONTH = "twice a month"
     MONTHLY = "monthly"
     QUARTERLY = "quarterly"
+    HALF_YEARLY = "half-yearly"
+    YEARLY = "yearly"
 
     @property
     def days(self) -> int:
         """Calendar days within which the next observation date follows, holidays included."""
-        return {"daily": 5, "weekly": 8, "monthly": 31, "quarterly": 92}[self.value]
+        return {"daily": 5, "weekly": 8, "twice a month": 18, "monthly": 31, "quarterly": 92, "half-yearly": 184, "yearly": 366}[self.value]
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,29 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Key:
+    """A setting that a provider asks for: its name in `warehouse.settings`, and the page that tells how to get it."""
+
+    setting: str
+    page: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds it."""
+        return f"EBBTIDE_{self.setting.upper()}"
+
+
+@dataclass(frozen=True)
 class Provider:
-    """Who publishes: how often it may be asked, and where it says so. A module of `ingest/feeds` may set `PROVIDER`."""
+    """Who publishes: how often it may be asked, and where it says so. A module of `ingest/feeds` may set `PROVIDER`.
+
+    Without the settings of `keys` the provider is not asked; `user_agent` names the setting that is sent as User-Agent.
+    """
 
     requests_a_second: float = 1.0
     limit_source: str = ""
+    keys: tuple[Key, ...] = ()
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +127,10 @@ class Request:
 
     `secrets` are query parameters that are sent but never stored or logged. `absent` are statuses that mean "not
     published" with this provider. With a `page_size` the provider is asked for pages (`$limit`, `$offset`) until one is short.
-    `following` looks at the answer and gives the request for the next page, which lands as a file of its own, or None after the last.
+    `body` is sent as JSON with a POST; without one the request is a GET. `following` looks at the answer and gives the requests
+    it leads to: the next page, the files a page links to; each lands as a file of its own. An answer that only leads to others
+    does not land itself (`lands=False`). A `large` answer is written to disk as it comes, and goes on from there when it is cut off.
+    A file that never changes once it is there (`immutable`) is not asked for again.
     """
 
     url: str
@@ -116,7 +140,21 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[int, ...] = (404,)
     page_size: int | None = None
-    following: Callable[[bytes], Request | None] | None = None
+    body: Mapping[str, object] | None = None
+    following: Callable[[bytes], Iterable[Request]] | None = None
+    lands: bool = True
+    large: bool = False
+    immutable: bool = False
+
+
+class Member(Protocol):
+    """A file inside a landed archive, unpacked when it is asked for."""
+
+    name: str
+
+    def path(self) -> Path:
+        """Where its bytes are."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -125,6 +163,7 @@ class LandedFile:
 
     `name` is the provider's file name (a zip member's name for a member), `parameters` the named groups of the pattern
     that claimed it, `edition_at` the UTC time at which this edition was current, where that is known before reading.
+    `members` are all files of the archive it lies in, for tables that are read together.
     """
 
     file_id: int
@@ -133,6 +172,12 @@ class LandedFile:
     format: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     edition_at: datetime | None = None
+    members: tuple[Member, ...] = ()
+
+    def beside(self, pattern: str) -> Path | None:
+        """The first other file of the same archive whose name matches, ignoring case; None when there is none."""
+        found = next((member for member in self.members if re.search(pattern, member.name, re.IGNORECASE)), None)
+        return found.path() if found else None
 
 
 class UnreadableFile(Exception):
@@ -212,6 +257,11 @@ class Feed:
         Publication lag for series not in `lag_by`, by the cadence that the spacing of their dates shows.
     dated
         On which days observations fall: the raw gate checks it.
+    landed_with
+        Feed whose landed files hold the records of this one too (tables of one archive); this feed then fetches nothing itself.
+    filing_of
+        Feed with one row a filing, for a feed whose rows are the lines of filings: they have no date of their own and became known
+        with their filing. Filings are immutable and told apart by the first key column: a filing that is loaded is not read again.
     """
 
     name: str
@@ -232,6 +282,8 @@ class Feed:
     lag_by: Mapping[str, PublicationLag] = field(default_factory=dict)
     lag_by_cadence: Mapping[Cadence, PublicationLag] = field(default_factory=dict)
     dated: Literal["any day", "trading day", "federal business day", "month end"] = "any day"
+    landed_with: str | None = None
+    filing_of: str | None = None
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -309,12 +309,14 @@ class LiveSource:
         asked = False
         for first in declared.requests(window):
             asked = True
-            request: Request | None = first
-            while request:
+            waiting = [first]
+            while waiting:
+                request = waiting.pop(0)
                 fetched = self._get(session, pace, feed, declared, request)
-                if fetched:
+                if fetched and request.lands:
                     yield fetched
-                request = request.following(fetched.content) if fetched and request.following else None
+                if fetched and request.following:
+                    waiting.extend(request.following(fetched.content))
         if asked and start is None and end is None:
             yield Completed(feed.name, declared.name, window.end)
 

@@ -87,12 +87,12 @@ def _read_cash(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequenc
 
 
 def _cash_page(window: FetchWindow, page: int) -> Request:
-    def following(answer: bytes) -> Request | None:
+    def following(answer: bytes) -> Iterable[Request]:
         try:
             pages = int(json.loads(answer)["meta"]["total-pages"])
         except (ValueError, KeyError, TypeError):
-            return None  # not an answer of this service: loading says so
-        return _cash_page(window, page + 1) if page < pages else None
+            return []  # not an answer of this service: loading says so
+        return [_cash_page(window, page + 1)] if page < pages else []
 
     parameters = {
         "filter": f"record_date:gte:{window.start},record_date:lte:{window.end}",
