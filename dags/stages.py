@@ -43,8 +43,8 @@ FETCH_RETRIES: dict[str, Any] = {
 
 
 def providers() -> list[str]:
-    """Providers that have feeds, in alphabetical order: the module names of `ingest/feeds`, read without importing them."""
-    return sorted(path.stem for path in FEEDS_DIR.glob("*.py") if not path.stem.startswith("_"))
+    """Providers that have feeds, in alphabetical order: the modules of `ingest/feeds`, found without importing them."""
+    return sorted(path.stem for path in FEEDS_DIR.glob("[a-z]*") if path.suffix == ".py" or (path / "__init__.py").exists())
 
 
 @task(doc_md="Name the build, fix the moment it sees the world from (`as_of`), and record both. Returns the build's name.")

@@ -1,4 +1,4 @@
-"""The feeds: one module a provider, each with a tuple `FEEDS` of declarations."""
+"""The feeds: one module (or folder of modules) a provider, each with a tuple `FEEDS` of declarations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ingest.feed import Feed, Provider
 
-PROVIDERS: tuple[str, ...] = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py")))
+PROVIDERS: tuple[str, ...] = tuple(
+    sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*") if path.suffix == ".py" or (path / "__init__.py").exists())
+)
 
 _MODULES = {provider: importlib.import_module(f"ingest.feeds.{provider}") for provider in PROVIDERS}
 

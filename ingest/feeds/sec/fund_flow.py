@@ -1,4 +1,4 @@
-"""SEC: monthly flows that funds report on Form N-PORT.
+"""Monthly flows that funds report on Form N-PORT.
 
 Format: https://www.sec.gov/info/edgar/specifications/form-n-port-xml-tech-specs. The fallback for funds that publish no daily
 share count (Vanguard): slower and monthly, but filed by everyone.
