@@ -191,7 +191,8 @@ class Records:
     `sql` selects one row a record: `_file_id`, `_row_number` (from 1 in its file) and the feed's columns named in
     `columns`, as VARCHAR. `skipped` counts by file the lines that are not records, by kind (title, header, footer, blank,
     holiday). `edition_dates` holds the date a file says it was made, where it says so. `files` are the ids of the files the
-    records come from, all that were asked for when empty.
+    records come from, all that were asked for when empty. With `typed` the columns have the feed's types already, where a feed of
+    millions of lines has them read that way.
     """
 
     sql: str
@@ -199,6 +200,7 @@ class Records:
     files: tuple[int, ...] = ()
     skipped: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     edition_dates: Mapping[int, date] = field(default_factory=dict)
+    typed: bool = False
 
 
 Reader: TypeAlias = "Callable[[duckdb.DuckDBPyConnection, Feed, Sequence[LandedFile]], Iterable[Records]]"
@@ -219,7 +221,8 @@ class Format:
     """One form in which a feed is published.
 
     A file belongs to the format when its head (first 4 kB as text, or the column titles of a sheet) matches `header`
-    and, where `file_name` is given, its name matches that too. Named groups of `file_name` reach the reader.
+    and, where `file_name` is given, its name matches that too. Named groups of `file_name` reach the reader. A file of a format
+    that `may_be_empty` can hold no record at all (a notice, a day without a trade); any other without records is quarantined.
     """
 
     name: str
@@ -229,6 +232,7 @@ class Format:
     description: str
     file_name: re.Pattern[str] | None = None
     requests: Requests | None = None
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from ingest.feed import Access, Feed, FetchWindow, Format, Request, UnreadableFile
 from ingest.feeds import FEEDS, feeds_of, provider_of
 from ingest.landing import Arrival, Completed, Landing
-from ingest.reader import expanded, head_of
+from ingest.reader import expanded
 
 if TYPE_CHECKING:
     import requests
@@ -74,13 +74,13 @@ def claims_of(path: Path, name: str) -> list[Claim]:
     """The feeds that recognise a file by its head and name. Raises UnreadableFile for a damaged archive."""
     claims = []
     with expanded(path, name) as members:
-        for member_name, member in members:
-            head = head_of(member)
+        for member in members:
+            head = member.head()
             for feed in FEEDS.values():
                 for candidate in feed.formats:
                     if not candidate.header.search(head):
                         continue
-                    matched = candidate.file_name.search(member_name) if candidate.file_name else None
+                    matched = candidate.file_name.search(member.name) if candidate.file_name else None
                     if candidate.file_name and not matched:
                         continue
                     parameters = {k: v for k, v in (matched.groupdict() if matched else {}).items() if v}
@@ -113,7 +113,8 @@ def _survey(folder: Path, listing: tuple[tuple[str, int, int], ...]) -> tuple[di
         except UnreadableFile as error:
             unclaimed.append(Unclaimed(relative, size, str(error)))
             continue
-        feeds = {claim.feed.name for claim in claims}
+        # tables of one archive are several feeds that share what has landed
+        feeds = {claim.feed.landed_with or claim.feed.name for claim in claims}
         if len(feeds) == 1:
             claimed[relative] = claims[0]
         elif feeds:
@@ -161,7 +162,8 @@ class ReplaySource:
                 edition = stated.get(relative) or (edition_from_text("-".join(in_name.groups())) if in_name else None)
             except ValueError:
                 raise FetchFailed(f"feed {claim.feed.name}: {relative} has no date after _asof_; rename it") from None
-            yield Arrival(claim.feed.name, claim.format.name, path.name, path.read_bytes(), edition, url=None, parameters=claim.parameters)
+            landed_under = claim.feed.landed_with or claim.feed.name
+            yield Arrival(landed_under, claim.format.name, path.name, path.read_bytes(), edition, url=None, parameters=claim.parameters)
 
 
 def edition_from_text(text: str) -> datetime:
