@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ingest.feeds.sec.fund_flow import UNDATED_DAYS
 from ingest.sample import dates
 from ingest.sample.file import SampleFile, View, text
 from ingest.sample.world import World
@@ -25,7 +26,7 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
     flows = np.diff(fund.shares, prepend=fund.shares[0]) * fund.net_asset_value
     for quarter in np.arange(FIRST_QUARTER, months[-1] + 1, 3):
         end = (quarter + 1).astype("datetime64[D]") - 1
-        public = dates.published(np.array([end]), dates.lag_of("sec_nport"))[0]
+        public = dates.published(np.array([end + UNDATED_DAYS]), dates.lag_of("sec_nport"))[0]
         covered = (quarter - 2).astype("datetime64[D]")
         if public > view.as_of or covered < view.since or end > fund.days[-1]:
             continue
