@@ -55,6 +55,9 @@ TOLERATED_BREAKS = 0.01
 # The Treasury prints some 20 holders and 'All Other'; an excerpt with fewer cannot add up.
 LEAST_HOLDERS = 15
 
+# Share of 13F filings whose summary page states another total than their lines have, before the lines are taken to be misread.
+TOLERATED_FALSE_TOTALS = 0.10
+
 # Share of a file's rows that may be quarantined without remark.
 TOLERATED_QUARANTINE = 0.01
 
@@ -89,6 +92,8 @@ def feed_suite(build: BuildUnderCheck, feed: Feed) -> Suite:
         return Suite(name, "raw", feed.name, skipped=why, skipped_severity="warning")
     if ("raw", feed.name) not in build.columns:
         return Suite(name, "raw", feed.name, skipped="files were loaded but the table does not exist", skipped_severity="critical")
+    if feed.filing_of:
+        return Suite(name, "raw", feed.name, tuple(_lines_of_filings(build, feed, feed.filing_of)))
     checks = [
         has_rows(f"The table has rows, as files of {feed.name} were loaded."),
         key_unique((*feed.identity, "_available_at")),
@@ -233,6 +238,39 @@ def _lag_days(lag: PublicationLag) -> int:
     # 3 business days span at most 3 weekend or holiday days more
     days = math.ceil(lag.days * 1.5) + 2 if lag.business_days else lag.days
     return days + 1
+
+
+def _lines_of_filings(build: BuildUnderCheck, feed: Feed, filings: str) -> Iterable[Check]:
+    """Lines have no date of their own: what is checked is that they belong to a filing and add up to it.
+
+    Only the files this build loaded are looked at: filings never change, and their lines are a hundred million.
+    """
+    newly_loaded = f"_file_id in (select file_id from meta.file where feed = {literal(feed.name)} and build_id = {literal(build.build_id)})"
+    key = identifiers(feed.key)
+    filing = identifier(feed.key[0])
+    missing = " or ".join(f"{identifier(column)} is null" for column in (*feed.key, "_file_id"))
+    yield has_rows(f"The table has rows, as files of {feed.name} were loaded.", "warning" if build.is_replay else "critical")
+    yield Check(
+        "key_unique",
+        f"No two lines have the same {', '.join(feed.key)}.",
+        "critical",
+        f"select {key}, count(*) as rows_with_this_key\nfrom {{batch}}\nwhere {newly_loaded}\ngroup by all\nhaving count(*) > 1",
+    )
+    yield Check("key_present", f"Every line has {', '.join(feed.key)}.", "critical", f"select {key}\nfrom {{batch}}\nwhere {newly_loaded} and ({missing})")
+    yield Check(
+        "filing_known",
+        f"Every line belongs to a filing of {filings}; others are known by no day and reach no model.",
+        "warning",
+        query(
+            f"""
+            select {filing}, count(*) as lines
+            from {{batch}}
+            where {newly_loaded} and {filing} not in (select {filing} from raw.{identifier(filings)})
+            group by all
+            """
+        ),
+    )
+    yield from RECONCILIATIONS.get(feed.name, _no_reconciliation)(build, feed)
 
 
 def _freshness(build: BuildUnderCheck, feed: Feed) -> Iterable[Check]:
@@ -836,6 +874,43 @@ def _venue_volume(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     return _rows_reconciled(build, feed, "tapes_add_up", "Tapes A, B and C add up to the total.", parted, "total_shares, total_notional, total_trade_count")
 
 
+def _holdings(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    """The information table has as many lines, and the value, that the manager states on the summary page."""
+    found = query(
+        f"""
+        with tables as (
+            select accession_number, count(*) as lines, sum(value) as value_of_lines
+            from {{batch}}
+            where _file_id in (select file_id from meta.file where feed = {literal(feed.name)} and build_id = {literal(build.build_id)})
+            group by accession_number
+        ),
+        judged as (
+            select filing.accession_number, filing.period_of_report, filing.table_entry_total, tables.lines, filing.table_value_total, tables.value_of_lines
+            from raw.sec_13f_filing as filing
+            inner join tables on tables.accession_number = filing.accession_number
+            where filing.table_entry_total > 0
+        ),
+        broken as (
+            -- managers round each line, and some the total once more
+            select *
+            from judged
+            where lines <> table_entry_total or abs(value_of_lines - table_value_total) > lines + 0.001 * table_value_total
+        )
+        """
+    )
+    shown = "accession_number, period_of_report, table_entry_total, lines, table_value_total, value_of_lines"
+    stops = f"{found}\nselect {shown}\nfrom broken\nwhere (select count(*) from broken) > greatest({TOLERATED_FALSE_TOTALS} * (select count(*) from judged), 2)"
+    return [
+        Check(
+            "lines_add_up",
+            f"In all but {TOLERATED_FALSE_TOTALS:.0%} of the filings, lines and their value add up to what the summary page states.",
+            "critical",
+            stops,
+        ),
+        Check("lines_add_up_throughout", "Lines and their value add up to what the summary page states.", "warning", f"{found}\nselect {shown}\nfrom broken"),
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = {
     "cboe_put_call": _put_call,
     "cboe_index_history": _close_in_range,
@@ -849,4 +924,5 @@ RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = 
     "ishares_nav": _fund_assets,
     "vanguard_nav": _fund_assets,
     "tic_major_foreign_holders": _foreign_holders,
+    "sec_13f_holding": _holdings,
 }

@@ -261,6 +261,8 @@ class Feed:
         Publication lag for series not in `lag_by`, by the cadence that the spacing of their dates shows.
     dated
         On which days observations fall: the raw gate checks it.
+    immutable
+        Whether a row never changes, as a filing does not: what a later file says of the same key is the same record again.
     landed_with
         Feed whose landed files hold the records of this one too (tables of one archive); this feed then fetches nothing itself.
     filing_of
@@ -286,6 +288,7 @@ class Feed:
     lag_by: Mapping[str, PublicationLag] = field(default_factory=dict)
     lag_by_cadence: Mapping[Cadence, PublicationLag] = field(default_factory=dict)
     dated: Literal["any day", "trading day", "federal business day", "month end"] = "any day"
+    immutable: bool = False
     landed_with: str | None = None
     filing_of: str | None = None
 

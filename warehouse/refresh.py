@@ -122,8 +122,12 @@ def _copy_raw(connection: Any, parent: Settings, as_of: datetime) -> dict[str, i
 
     connection.execute(f"attach {literal(parent.warehouse_path)} as parent (read_only)")
     rows = 0
-    for name in FEEDS:
-        connection.execute(f"create or replace table raw.{quote(name)} as select * from parent.raw.{quote(name)} where _available_at <= ?", [as_of])
+    for name, feed in FEEDS.items():
+        known = "_available_at <= ?"
+        if feed.filing_of:
+            key = quote(feed.key[0])
+            known = f"{key} in (select {key} from parent.raw.{quote(feed.filing_of)} where _available_at <= ?)"
+        connection.execute(f"create or replace table raw.{quote(name)} as select * from parent.raw.{quote(name)} where {known}", [as_of])
         rows += connection.execute(f"select count(*) from raw.{quote(name)}").fetchone()[0]
     # a file of a later edition still brings rows that were known before it
     known = " union ".join(f"select _file_id from raw.{quote(name)}" for name in FEEDS)
