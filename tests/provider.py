@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from ingest.source import _session
+import ingest.client
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,12 @@ class Provider:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     def __enter__(self) -> Provider:
+        self._pause, ingest.client.PAUSE = ingest.client.PAUSE, 0
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        ingest.client.PAUSE = self._pause
         self._closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -112,7 +114,7 @@ class Provider:
 
     def session(self) -> requests.Session:
         """The session of a live source, retries included but without pauses, whose connections all lead here."""
-        session = _session()
+        session = ingest.client.open_session()
         configured = session.get_adapter("https://").max_retries  # type: ignore[attr-defined]
         session.mount("https://", _Diverted(self.address, configured.new(backoff_factor=0, backoff_jitter=0)))
         session.trust_env = False  # no proxy of the machine
