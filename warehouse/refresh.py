@@ -80,19 +80,37 @@ def open_build() -> str:
         return start_build(connection, settings)
 
 
-def fetch(provider: str, start: date | None = None, end: date | None = None) -> dict[str, int]:
-    """Fetch and land the files of one provider; network and landing folder only. Returns files seen and newly landed.
+def fetch(name: str, start: date | None = None, end: date | None = None, *, again: bool = False) -> dict[str, Any]:
+    """Fetch and land the files of one provider, or of one feed; network and landing folder only.
 
-    Raises FetchFailed when the provider does not answer, KeyError when there is no such provider.
+    With a window, a live provider is asked only for days it has not answered for yet, unless `again`. Without one, a provider whose key
+    is not set is passed over. Returns files seen and newly landed, requests sent, and why a provider was passed over.
+    Raises FetchFailed when the provider does not answer, KeyMissing when a window is asked for and a key is not set, KeyError when
+    there is no such provider or feed.
     """
+    from ingest.feeds import FEEDS
     from ingest.landing import Landing
-    from ingest.source import open_source
+    from ingest.source import KeyMissing, LiveSource, open_source
+    from warehouse.progress import fetching
 
     settings = build_settings()
     if parent_of(settings):
         return {"seen": 0, "landed": 0}
-    seen, landed = Landing(settings.landing_dir).land(open_source(settings).fetch(provider, start, end), settings.source_kind)
-    return {"seen": seen, "landed": landed}
+    landing = Landing(settings.landing_dir)
+    if settings.source_kind != "live":
+        seen, landed = landing.land(open_source(settings).fetch(FEEDS[name].provider if name in FEEDS else name, start, end), settings.source_kind)
+        return {"seen": seen, "landed": landed}
+    window = start is not None or end is not None
+    with fetching() as tell:
+        source = LiveSource(settings, tell=tell.step)
+        try:
+            seen, landed = landing.land(source.fetch(name, start, end, only_missing=window and not again), "live")
+        except KeyMissing as missing:
+            if window:
+                raise
+            tell.say(str(missing))
+            return {"seen": 0, "landed": 0, "requests": 0, "not_asked": str(missing)}
+    return {"seen": seen, "landed": landed, "requests": source.requests_sent}
 
 
 @stage("load")
@@ -230,8 +248,23 @@ def summary_lines(settings: Settings) -> list[str]:
         )
     else:
         lines.append("Files: none new")
+    lines.extend(_not_asked(settings))
     lines.append(_change_line(settings, before.build_id if before else None, index))
     return lines
+
+
+def _not_asked(settings: Settings) -> list[str]:
+    """A line for each live provider that is passed over because a key is not set."""
+    if settings.source_kind != "live":
+        return []
+    from ingest.feeds import PROVIDERS
+    from ingest.source import missing_keys
+
+    return [
+        f"Not asked: {provider} ({', '.join(f'{key.variable} is not set, see {key.page}' for key in missing)})"
+        for provider in PROVIDERS
+        if (missing := missing_keys(settings, provider))
+    ]
 
 
 def _latest_index(connection: Any) -> tuple[Any, ...] | None:
