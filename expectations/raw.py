@@ -395,15 +395,21 @@ def _calendar_complete(build: BuildUnderCheck, feed: Feed) -> Check:
                 from spans
                 inner join calendar on calendar.step = spans.step and calendar.period between spans.first_day and spans.last_day
             ),
+            -- joined on the name alone, once for the series and once for the whole: a feed may have millions of rows in thousands of series
+            named as (
+                select series, observed_on from observed
+                union all
+                select distinct 'whole feed', observed_on from observed
+            ),
             seen as (
                 select distinct
                     spans.series,
                     case
-                        when spans.step = 'day' then observed.observed_on
-                        else cast(date_trunc(spans.step, observed.observed_on) as date)
+                        when spans.step = 'day' then named.observed_on
+                        else cast(date_trunc(spans.step, named.observed_on) as date)
                     end as period
-                from observed
-                inner join spans on spans.is_whole_feed or spans.series = observed.series
+                from named
+                inner join spans on spans.series = named.series
             ),
             years as (
                 select
@@ -866,6 +872,40 @@ def _foreign_holders(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     ]
 
 
+def _cross_border(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    """US long-term securities are Treasury, agency and corporate bonds and equity. Each amount is rounded to a million."""
+    area = [name for name in feed.identity if name != "instrument"]
+    instruments = query(
+        f"""
+        with latest as (
+            select *
+            from {{batch}}
+            where {build.known} and direction = 'for' and term = 'lt'
+            qualify row_number() over (partition by {identifiers(feed.identity)} order by _available_at desc, _file_id desc) = 1
+        ),
+        judged as (
+            select
+                {identifiers(area)}, max(amount) filter (where instrument = 'total') as total,
+                sum(amount) filter (where instrument in ('treas', 'agcy', 'corp', 'eqty')) as added_up
+            from latest
+            group by all
+            having total is not null and count(amount) filter (where instrument in ('treas', 'agcy', 'corp', 'eqty')) = 4
+        ),
+        broken as (
+            select * from judged where abs(added_up - total) > 4.001
+        )
+        """
+    )
+    return _reconciled(
+        build,
+        feed,
+        "instruments_add_up",
+        "Treasury, agency and corporate bonds and equity add up to all long-term securities, within 4 million USD for rounding.",
+        instruments,
+        f"{identifiers(area)}, total, added_up",
+    )
+
+
 def _venue_volume(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     """The tapes add up to the total, in shares, dollars and trades; rounding may part them by a dollar or a share a tape."""
     parted = " or ".join(
@@ -925,4 +965,6 @@ RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = 
     "vanguard_nav": _fund_assets,
     "tic_major_foreign_holders": _foreign_holders,
     "sec_13f_holding": _holdings,
+    "tic_cslt": _cross_border,
+    "tic_slt": _cross_border,
 }
