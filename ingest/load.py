@@ -214,6 +214,7 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
     if path.stat().st_size == 0:
         raise UnreadableFile("the file is empty; fetch it again")
     pieces = []
+    edition_at = datetime.fromisoformat(landed.edition_at) if landed.edition_at else None
     members = stack.enter_context(expanded(path, landed.name))
     heads = [member.head() for member in members]
     for member, head in zip(members, heads, strict=True):
@@ -223,7 +224,7 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
             # a member of an archive says itself which day or symbol it is about
             named = chosen.file_name.search(member.name) if chosen.file_name else None
             parameters = {k: v for k, v in named.groupdict().items() if v} if named else landed.parameters
-            pieces.append(LandedFile(landed.file_id, member.path(), member.name, chosen.name, parameters, members=tuple(members)))
+            pieces.append(LandedFile(landed.file_id, member.path(), member.name, chosen.name, parameters, edition_at, tuple(members)))
             outcome.may_be_empty = outcome.may_be_empty or chosen.may_be_empty
         else:
             outcome.skipped["other member"] = outcome.skipped.get("other member", 0) + 1

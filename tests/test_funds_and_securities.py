@@ -6,17 +6,22 @@ Every file here is made by hand and small; its numbers are invented.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 from ingest.feed import FetchWindow, LandedFile, UnreadableFile
 from ingest.feeds import FEEDS
 from ingest.landing import Arrival, Landing
 from ingest.load import load_landed
+from ingest.sample import END, render
+from ingest.sample.sec import AMENDED, series_of
+from ingest.sample.securities import SECURITIES, check_digit
+from ingest.sample.world import world
 
 
 def connected() -> duckdb.DuckDBPyConnection:
@@ -233,3 +238,181 @@ def test_recorded_filings_load(tmp_path: Path, realdata: Path) -> None:
     assert [row[0] for row in rows] == ["2022-10-31", "2022-11-30", "2022-12-31"]
     assert all(redemption > 1e6 for _, _, redemption, _ in rows)
     assert [row[3] for row in rows] == [None, None, 1389080.74]
+
+
+# --- fails to deliver -------------------------------------------------------------------------------------------------------
+
+FAILS = "SETTLEMENT DATE|CUSIP|SYMBOL|QUANTITY (FAILS)|DESCRIPTION|PRICE"
+LINES = [
+    "20230801|G5494J103|LIN|1200|LINDE PLC SHS                 |389.01",
+    '20230814|037833100|AAPL|7|APPLE "INC" COM|.',
+    "20230815|00037833|ZZZZ|3|SMALL CO|",
+]
+TRAILERS = ["Trailer record count 3", "Trailer total quantity of shares 1210"]
+
+
+def fails(lines: list[str], end: str = "\n") -> str:
+    return "".join(f"{line}{end}" for line in lines)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_fails_are_read_with_their_trailers(tmp_path: Path, end: str) -> None:
+    found = loaded(tmp_path, "sec_fails_to_deliver", ("half_month", "cnsfails202308a", fails([FAILS, *LINES, *TRAILERS], end)))
+    rows = found.execute("select cusip, observation_date::varchar, symbol, quantity, description, price from raw.sec_fails_to_deliver order by 2").fetchall()
+    assert rows == [
+        ("G5494J103", "2023-08-01", "LIN", 1200, "LINDE PLC SHS", 389.01),
+        ("037833100", "2023-08-14", "AAPL", 7, 'APPLE "INC" COM', None),
+        ("00037833", "2023-08-15", "ZZZZ", 3, "SMALL CO", None),
+    ]
+    assert found.execute("select rows_read, rows_quarantined, skipped['trailer'], skipped['header'] from meta.file").fetchall() == [(3, 0, 2, 1)]
+
+
+def test_the_first_half_of_a_month_is_known_at_its_end_and_the_second_in_the_middle_of_the_next(tmp_path: Path) -> None:
+    found = loaded(tmp_path, "sec_fails_to_deliver", ("half_month", "cnsfails202308a.txt", fails([FAILS, *LINES, *TRAILERS])))
+    known = found.execute("select observation_date::varchar, _available_at::varchar, _available_at_source from raw.sec_fails_to_deliver order by 1").fetchall()
+    assert known == [
+        ("2023-08-01", "2023-09-01 04:00:00", "provider"),
+        ("2023-08-14", "2023-09-01 04:00:00", "provider"),
+        ("2023-08-15", "2023-09-16 04:00:00", "provider"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([FAILS, LINES[0], *TRAILERS], "has 3 records, but holds 1"),
+        ([FAILS, *LINES, TRAILERS[0], "Trailer total quantity of shares 1211"], "has 1,211 shares, but holds 1,210"),
+    ],
+)
+def test_a_file_that_does_not_hold_what_its_trailers_say_is_quarantined(tmp_path: Path, lines: list[str], said: str) -> None:
+    found = loaded(tmp_path, "sec_fails_to_deliver", ("half_month", "cnsfails202308a.txt", fails(lines)))
+    ((status, message),) = found.execute("select status, message from meta.file").fetchall()
+    assert status == "quarantined"
+    assert said in message
+
+
+def test_a_line_that_was_cut_is_quarantined_with_the_reason(tmp_path: Path) -> None:
+    found = loaded(tmp_path, "sec_fails_to_deliver", ("half_month", "cnsfails202308a.txt", fails([FAILS, *LINES]) + "20230816|037833100|AA"))
+    assert found.execute("select rows_read, rows_loaded, rows_quarantined from meta.file").fetchall() == [(4, 3, 1)]
+    ((reason,),) = found.execute("select reason from meta.quarantine").fetchall()
+    assert reason == "quantity: 3_fields_instead_of_6 is not a number"
+
+
+def test_archives_of_fails_are_found_wherever_the_page_links_to() -> None:
+    (declared,) = FEEDS["sec_fails_to_deliver"].formats
+    assert declared.requests
+    page = b"""<a href="/files/data/fails-deliver-data/cnsfails202306b.zip">June 2023, second half</a>
+        <a href="/files/data/other/fails-deliver-data/cnsfails202308b_0.zip">August 2023, second half</a>
+        <a href="/files/node/add/data_distribution/cnsfails202004a.zip">April 2020</a>"""
+    (index,) = declared.requests(FetchWindow(datetime(2023, 9, 20).date(), datetime(2023, 9, 27).date()))
+    assert index.following
+    assert not index.lands
+    assert [each.url for each in index.following(page)] == ["https://www.sec.gov/files/data/other/fails-deliver-data/cnsfails202308b_0.zip"]
+
+
+# --- symbols of filers ------------------------------------------------------------------------------------------------------
+
+COMPANIES = (
+    '{"fields":["cik","name","ticker","exchange"],"data":[[1326801,"Meta Platforms, Inc.","META","Nasdaq"],[1067983,"BERKSHIRE HATHAWAY INC","BRK-B",null]]}'
+)
+NUMBERED = '{"0":{"cik_str":1326801,"ticker":"META","title":"Meta Platforms, Inc."},"1":{"cik_str":1067983,"ticker":"brk-b","title":"BERKSHIRE HATHAWAY INC"}}'
+FUNDS = '{"fields":["cik","seriesId","classId","symbol"],"data":[[36405,"S000002839","C000092055","VOO"],[36405,"S000002839","C000007774",""]]}'
+
+
+def listed(folder: Path, kind: str, text: str) -> tuple[list[tuple[Any, ...]], dict[str, int], tuple[str, ...]]:
+    feed = FEEDS["sec_company_ticker"]
+    path = folder / "list.json"
+    path.write_text(text)
+    assert [declared.name for declared in feed.formats if declared.header.search(text)] == [kind]
+    connection = connected()
+    file = LandedFile(7, path, path.name, kind, edition_at=datetime(2023, 8, 15, 21, 30, tzinfo=UTC))
+    (records,) = feed.format(kind).reader(connection, feed, [file])
+    rows = connection.execute(f"select {', '.join(records.columns)} from ({records.sql}) order by _row_number").fetchall()
+    return rows, dict(records.skipped[7]), records.columns
+
+
+@pytest.mark.parametrize(("kind", "text", "exchanges"), [("exchange_json", COMPANIES, ("Nasdaq", None)), ("numbered_json", NUMBERED, None)])
+def test_both_lists_of_companies_say_the_same(tmp_path: Path, kind: str, text: str, exchanges: tuple[str | None, ...] | None) -> None:
+    rows, skipped, columns = listed(tmp_path, kind, text)
+    by_name = [dict(zip(columns, row, strict=True)) for row in rows]
+    known = {"observation_date": "2023-08-01", "published_at": "2023-08-15 21:30:00"}
+    expected = [
+        {"cik": "0001326801", "ticker": "META", "filer_name": "Meta Platforms, Inc.", **known},
+        {"cik": "0001067983", "ticker": "BRK-B", "filer_name": "BERKSHIRE HATHAWAY INC", **known},
+    ]
+    assert by_name == ([{**row, "exchange": exchange} for row, exchange in zip(expected, exchanges, strict=True)] if exchanges else expected)
+    assert skipped == {}
+
+
+def test_classes_of_funds_without_symbol_are_counted(tmp_path: Path) -> None:
+    rows, skipped, columns = listed(tmp_path, "fund_json", FUNDS)
+    assert columns == ("cik", "ticker", "series_id", "class_id", "observation_date", "published_at")
+    assert rows == [("0000036405", "VOO", "S000002839", "C000092055", "2023-08-01", "2023-08-15 21:30:00")]
+    assert skipped == {"without symbol": 1}
+
+
+# --- the sample world -------------------------------------------------------------------------------------------------------
+
+SAMPLED = ("sec_nport", "sec_fails_to_deliver", "sec_company_ticker")
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    landing = Landing(tmp_path_factory.mktemp("sampled") / "landing")
+    rendered = render(END, feeds=SAMPLED)
+    landing.land([Arrival(file.feed, file.format, file.name, file.content, file.edition_at) for file in rendered], "sample")
+    connection = connected()
+    load_landed(connection, [FEEDS[feed] for feed in SAMPLED], landing, "build")
+    return connection
+
+
+def test_sample_files_load_whole(sampled: duckdb.DuckDBPyConnection) -> None:
+    counts = sampled.execute("select feed, sum(rows_loaded), sum(rows_quarantined), count(*) filter (status <> 'loaded') from meta.file group by 1").fetchall()
+    loaded_rows = {feed: rows for feed, rows, quarantined, unread in counts if quarantined == 0 and unread == 0}
+    assert loaded_rows.keys() == set(SAMPLED)
+    assert 300 < loaded_rows["sec_nport"] < 600
+    assert 3_000 < loaded_rows["sec_fails_to_deliver"] < 5_000
+    assert 1_000 < loaded_rows["sec_company_ticker"] < 5_000
+
+
+def test_every_cusip_has_its_check_digit() -> None:
+    assert [security.cusip for security in SECURITIES if security.cusip[8] != check_digit(security.cusip)] == []
+    assert len({security.cusip for security in SECURITIES}) == len(SECURITIES)
+
+
+def test_meta_changes_hands_in_the_sample(sampled: duckdb.DuckDBPyConnection) -> None:
+    rows = sampled.execute(
+        "select cusip, symbol, min(observation_date) < '2022-02-15', max(observation_date) < '2022-06-09' from raw.sec_fails_to_deliver "
+        "where cusip in ('30303M102', '53656F417') group by 1, 2 order by 1, 2"
+    ).fetchall()
+    assert rows == [("30303M102", "FB", True, True), ("30303M102", "META", False, False), ("53656F417", "META", True, True), ("53656F417", "METV", True, False)]
+    listed_as = sampled.execute(
+        "select observation_date >= '2022-07-01', any_value(cik), count(distinct cik) from raw.sec_company_ticker where ticker = 'META' group by 1"
+    ).fetchall()
+    assert listed_as == [(True, "0001326801", 1)]
+
+
+def test_the_amended_quarter_has_both_versions(sampled: duckdb.DuckDBPyConnection) -> None:
+    ticker, month = AMENDED
+    (security,) = [each for each in SECURITIES if each.ticker == ticker]
+    rows = sampled.execute(
+        "select observation_date, sales, filing_date, _available_at from raw.sec_nport where series_id = ? and report_date = last_day(?::date) order by 1, 4",
+        [series_of(security), f"{month}-01"],
+    ).fetchall()
+    assert len(rows) == 6
+    for first, amended in zip(rows[::2], rows[1::2], strict=True):
+        assert first[0] == amended[0]
+        assert first[1] == pytest.approx(1.1 * amended[1])
+        assert (amended[2] - first[2]).days == 120
+        # the end of the filing's day in New York, in summer
+        assert amended[3] == datetime(amended[2].year, amended[2].month, amended[2].day, 4) + timedelta(days=1)
+
+
+def test_flows_of_the_filings_are_those_of_the_share_counts(sampled: duckdb.DuckDBPyConnection) -> None:
+    fund = world().funds["SPY"]
+    in_month = fund.days.astype("datetime64[M]") == np.datetime64("2023-06", "M")
+    flow = (np.diff(fund.shares, prepend=fund.shares[0]) * fund.net_asset_value)[in_month].sum()
+    # SPY has no series; the sector funds' negative redemptions have lost their sign
+    rows = sampled.execute("select sales - redemption from raw.sec_nport where series_id like 'CIK0000884394/%' and observation_date = '2023-06-30'").fetchall()
+    assert rows == [(pytest.approx(flow, abs=1.0),)]
+    assert sampled.execute("select min(redemption) > 1e6, count(distinct series_id) from raw.sec_nport").fetchall() == [(True, 9)]

@@ -122,14 +122,16 @@ SECURITIES: tuple[Security, ...] = (
 BY_CUSIP: dict[str, Security] = {security.cusip: security for security in SECURITIES}
 
 
-def prices(world: World, security: Security, days: Days) -> Floats:
-    """Closes in USD on (or last before) each day, in the shares of the world's end, coherent with the world's markets.
+def prices(world: World, security: Security, days: Days, *, as_traded: bool = False) -> Floats:
+    """Closes in USD on (or last before) each day, coherent with the world's markets, in the shares of the world's end or of the day.
 
     Securities whose prices the world has keep them; the others move with the market by their beta, with noise of their own.
     """
     own = world.prices.get(security.ticker)
     if own:
-        return np.asarray(own.bars["close"][np.clip(np.searchsorted(own.days, days, "right") - 1, 0, None)])
+        later = [np.where(days < np.datetime64(day), float(ratio), 1.0) for day, ratio in own.splits] if as_traded else []
+        factor = np.prod([np.ones(len(days)), *later], axis=0)
+        return np.asarray(factor * own.bars["close"][np.clip(np.searchsorted(own.days, days, "right") - 1, 0, None)])
     fund = world.funds.get(security.ticker)
     if fund:
         return np.asarray(fund.net_asset_value[np.clip(np.searchsorted(fund.days, days, "right") - 1, 0, None)])
