@@ -276,6 +276,59 @@ def split_kinds(
     return Records(sql=sql, columns=tuple(selected), skipped={file.file_id: {kind: count for kind, count in skipped.items() if count}})
 
 
+def unpivoted(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    file: LandedFile,
+    series: Mapping[int, Mapping[str, str]],
+    *,
+    row: Mapping[str, str],
+    value: str,
+    kinds: Mapping[str, str],
+    above: Mapping[str, int],
+    absent: str,
+    expression: str = "{0}",
+) -> Records:
+    """Records of a table with one column a series: one record a row and column that has a value.
+
+    Parameters
+    ----------
+    series
+        Position of each column that holds values, with the feed's columns (and their text) that its values have in common.
+    row
+        SQL of the feed's columns that a row's records have in common, over the text columns c0, c1, ...
+    value
+        The feed's column for what stands in the cells; `expression` is SQL of it where the text needs a change, `{0}` is the text.
+    kinds
+        SQL condition by kind, for rows that hold no records. `above` counts by kind the lines above the table.
+    absent
+        Kind under which cells without a value are counted.
+    """
+    from warehouse.connection import literal, quote
+
+    marks = "case " + " ".join(f"when {rule} then '{kind}'" for kind, rule in kinds.items()) + " end"
+    skipped = dict(above)
+    for kind, count in connection.execute(f"select {marks} as kind, count(*) from {table} group by 1 having kind is not null").fetchall():
+        skipped[kind] = skipped.get(kind, 0) + count
+    shared = ", ".join(f"{text} as {quote(name)}" for name, text in row.items())
+    width = max(series) + 1
+    cells = " union all ".join(
+        f"select (_row_number - 1) * {width} + {at} as _row_number, {shared}, "
+        + "".join(f"{literal(text)} as {quote(name)}, " for name, text in common.items())
+        + f"{expression.format(f'c{at}')} as {quote(value)} from {table} where ({marks}) is null"
+        for at, common in series.items()
+    )
+    is_absent = f"coalesce(upper(trim({quote(value)})) in ('', 'N/A', 'NA', '-', '--', '.'), true)"
+    counted = connection.execute(f"select count(*) from ({cells}) as cells where {is_absent}").fetchone()
+    skipped[absent] = counted[0] if counted else 0
+    columns = (*row, *next(iter(series.values())), value)
+    return Records(
+        sql=f"select {file.file_id} as _file_id, _row_number, {', '.join(map(quote, columns))} from ({cells}) as cells where not ({is_absent})",
+        columns=columns,
+        skipped={file.file_id: {kind: count for kind, count in skipped.items() if count}},
+    )
+
+
 def delimited(
     header: str,
     *,
@@ -383,6 +436,11 @@ def _cell(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return str(value.isoformat()).removesuffix("T00:00:00").replace("T", " ")
     return str(value)
+
+
+def row_texts(row: Sequence[Any]) -> list[str]:
+    """The cells of a row of a sheet as text."""
+    return [_cell(cell) for cell in row]
 
 
 @lru_cache(maxsize=2)

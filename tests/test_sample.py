@@ -158,7 +158,7 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert by_name[file.name][-1].content.startswith(file.content), file.name
         elif file.format == "socrata_json":
             assert [row for row in json.loads(by_name[file.name][-1].content) if row[":created_at"] <= as_of.isoformat()] == json.loads(file.content)
-        elif file.feed in ("ssga_nav", "gpr_monthly", "gld_archive"):
+        elif file.feed in ("ssga_nav", "gpr_monthly", "gld_archive", "ici_fund_flow", "ici_money_fund"):
             late = {tuple(map(str, row)) for row in sheet(by_name[file.name][-1], -1)}
             assert {tuple(map(str, row)) for row in sheet(file, -1)[4:]} <= late, file.name
 
