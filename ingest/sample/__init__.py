@@ -11,7 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, ici, ofr, prices, sec, tic, treasury
+from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, ici, nbim, ofr, prices, sec, tic, treasury
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import SEED, STRENGTH
@@ -31,6 +31,7 @@ _WRITERS = {
     tic.files: {"tic_major_foreign_holders"},
     finra.files: {"finra_margin"},
     ici.files: {"ici_fund_flow", "ici_money_fund"},
+    nbim.files: {"nbim_holding"},
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
