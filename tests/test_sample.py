@@ -154,6 +154,9 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert pairs == late_pairs[: len(pairs)], file.name
         elif file.format == "api_json":
             assert _vintages(file) == {key for key in _vintages(by_name[file.name][-1]) if _known_vintage(key[1], as_of)}
+        elif file.feed in ("public_plan", "coin_metrics"):
+            early_rows, late_rows = (_json_rows(each) for each in (file, by_name[file.name][-1]))
+            assert early_rows == late_rows[: len(early_rows)], file.name
         elif file.feed == "nbim_holding":
             assert by_name[file.name][-1].content == file.content, file.name
         elif file.feed in ("fred_series", "cboe_index_history", "vanguard_nav"):
@@ -201,6 +204,12 @@ def _records_once(file: SampleFile) -> dict[tuple[str, str], object]:
     if key not in _CACHE:
         _CACHE[key] = records(file)
     return _CACHE[key]
+
+
+def _json_rows(file: SampleFile) -> list[dict[str, str]]:
+    body = json.loads(file.content)
+    rows: list[dict[str, str]] = body[1:] if isinstance(body, list) else body["data"]
+    return rows
 
 
 def _vintages(file: SampleFile) -> set[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ Every file here is made by hand and small; its numbers are invented.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ingest.feed import FetchWindow
 from ingest.feeds import FEEDS
 from ingest.sample import END, render
 
-NEW_FEEDS = ("nbim_holding",)
+NEW_FEEDS = ("nbim_holding", "public_plan")
 
 HEADER = "Region;Country;Name;Industry;Market Value(NOK);Market Value(USD);Voting;Ownership;Incorporation Country"
 
@@ -89,6 +90,58 @@ def test_only_dates_that_are_published_are_asked_for() -> None:
     assert asked[0].params == {"assetType": "eq", "date": "2022-12-31", "fileType": "csv"}
 
 
+# --- public pension plans -------------------------------------------------------------------------------------------------------------
+
+
+def answer(*records: dict[str, str | None], status: str = "OK") -> str:
+    return json.dumps([{"status": status, "date": "2026-09-01", "q": "QVariables", "params": "x", "recordcount": len(records)}, *records])
+
+
+def plan(**values: str | None) -> dict[str, str | None]:
+    return {"fy": "2023", "ppd_id": "9", "PlanName": "Example PERF", "StateAbbrev": "XX", "EQTotal_Actl": "0.43", "MktAssets_net": "464578.5"} | values
+
+
+def test_the_first_element_is_no_plan_and_values_are_text(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    records = [plan(EQDomesticTotal_Actl="0.25", EQTotal_Trgt=""), plan(ppd_id="010", EQTotal_Actl=None, EQDomesticTotal_Actl="NA")]
+    row = store.take("public_plan", "public_plans_2023_2023.json", answer(*records))
+    assert (row["rows_read"], row["rows_loaded"], row["skipped"]) == (2, 2, {"status": 1})
+    found = store.rows(
+        """
+        select
+            plan_id, observation_date::varchar, fiscal_year, state, equity_actual, domestic_equity_actual, equity_target, market_assets,
+            _available_at::varchar
+        from raw.public_plan order by 1
+        """
+    )
+    known = "2024-12-22 05:00:00"  # 540 days after 30 June 2023, end of the day
+    assert found == [("010", "2023-06-30", 2023, "XX", None, None, None, 464578.5, known), ("9", "2023-06-30", 2023, "XX", 0.43, 0.25, None, 464578.5, known)]
+
+
+def test_an_error_of_the_service_is_told(tmp_path: Path) -> None:
+    store = RawStore(tmp_path)
+    row = store.take("public_plan", "public_plans_2023_2023.json", answer({"Error": "Unknown variable 'Foo'"}, status="ERROR"))
+    assert row["status"] == "quarantined"
+    assert "Unknown variable 'Foo'" in row["message"]
+
+
+def test_the_full_data_set_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
+    lines = ["PlanName,X_1,fy,ppd_id,EQTotal_Actl,eqdomestictotal_actl,MktAssets_net", '"Plan of Ca\xf1on, The",,2022,7,.5,.3,1000', ",,,,,,"]
+    store = RawStore(tmp_path)
+    row = store.take("public_plan", "ppd-data-latest.csv", "\r\n".join([*lines, ""]).encode("latin-1"))
+    assert (row["format"], row["rows_loaded"], row["skipped"]) == ("csv", 1, {"header": 1, "blank": 1})
+    found = store.rows("select plan_name, observation_date::varchar, fiscal_year, equity_actual, domestic_equity_actual, market_assets from raw.public_plan")
+    assert found == [("Plan of Ca\xf1on, The", "2022-06-30", 2022, 0.5, 0.3, 1000)]
+
+
+def test_plans_are_asked_for_by_known_variables() -> None:
+    declared = FEEDS["public_plan"].format("api_json")
+    assert declared.requests
+    (asked,) = declared.requests(FetchWindow(date(2021, 1, 1), date(2026, 9, 30)))
+    assert (asked.params["filterfystart"], asked.params["filterfyend"], asked.params["format"]) == ("2021", "2026", "json")
+    assert asked.params["variables"].split(",")[:6] == ["ppd_id", "fy", "PlanName", "StateAbbrev", "EQTotal_Actl", "EQDomesticTotal_Actl"]
+
+
 # --- sample ---------------------------------------------------------------------------------------------------------------------------
 
 
@@ -96,7 +149,7 @@ def test_only_dates_that_are_published_are_asked_for() -> None:
 def sampled(tmp_path_factory: pytest.TempPathFactory) -> RawStore:
     """The sample world's files of these feeds, landed and loaded."""
     store = RawStore(tmp_path_factory.mktemp("sample"), [FEEDS[name] for name in NEW_FEEDS])
-    for file in render(END, first_year=2021, feeds=NEW_FEEDS):
+    for file in render(END, first_year=2020, feeds=NEW_FEEDS):
         store.land(file.feed, file.name, file.content, format=file.format, edition_at=file.edition_at)
     store.load()
     return store
@@ -130,3 +183,18 @@ def test_singapore_property_trusts_and_australian_lithium_are_new_in_2023(sample
     assert sampled.rows(added) == [("Australia", "2023-06-30", 2), ("Singapore", "2023-06-30", 2)]
     calm = [file for file in render(END, first_year=2021, feeds=["nbim_holding"], strength=0.0) if file.name == "nbim_eq_2023-06-30.csv"]
     assert "Lithium" not in calm[0].content.decode("utf-16")
+
+
+def test_some_plans_cut_their_us_shares_in_the_last_year_known_and_some_do_not(sampled: RawStore) -> None:
+    changes = [
+        change
+        for (change,) in sampled.rows(
+            """
+            select last(domestic_equity_actual order by fiscal_year) - first(domestic_equity_actual order by fiscal_year)
+            from raw.public_plan where fiscal_year in (2021, 2022) group by plan_id
+            """
+        )
+    ]
+    assert len(changes) == 30
+    assert sum(change < -0.03 for change in changes) == 20
+    assert sum(abs(change) < 0.01 for change in changes) == 10
