@@ -329,6 +329,23 @@ def unpivoted(
     )
 
 
+def refuse(connection: duckdb.DuckDBPyConnection, table: str, file: LandedFile, condition: str, reason: str, names: Sequence[str]) -> None:
+    """Move the rows of a table of text columns that meet `condition` to quarantine, with `reason` (both SQL) and the row by `names`."""
+    from warehouse.connection import quote
+
+    row = ", ".join(f"{quote(normalise_header(name) or f'column_{at + 1}')} := c{at}" for at, name in enumerate(names))
+    connection.execute(
+        f"""
+        insert into rejected
+        select {file.file_id} as _file_id, _row_number, to_json(struct_pack({row}))::varchar as line, {reason} as reason
+        from {table} where {condition}
+        -- a file is read again when another of its group cannot be read
+        except select * from rejected
+        """
+    )
+    connection.execute(f"delete from {table} where {condition}")
+
+
 def delimited(
     header: str,
     *,

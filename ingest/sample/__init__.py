@@ -11,7 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.sample import cboe, cftc, coin_metrics, dates, finra, fred, funds, gold, gpr, ici, nbim, ofr, prices, public_plans, sec, tic, treasury
+from ingest.sample import cboe, cftc, coin_metrics, dates, finra, fred, funds, gold, gpr, ici, nbim, ofr, own, prices, public_plans, sec, tic, treasury
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import SEED, STRENGTH
@@ -34,6 +34,7 @@ _WRITERS = {
     nbim.files: {"nbim_holding"},
     public_plans.files: {"public_plan"},
     coin_metrics.files: {"coin_metrics"},
+    own.files: {"own_series"},
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
