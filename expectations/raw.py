@@ -953,6 +953,8 @@ def _holdings(build: BuildUnderCheck, feed: Feed) -> list[Check]:
         ),
         Check("lines_add_up_throughout", "Lines and their value add up to what the summary page states.", "warning", f"{found}\nselect {shown}\nfrom broken"),
     ]
+
+
 def _trailers(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     # a file whose trailers say something else than it holds is quarantined by its reader
     whole = query(
@@ -970,6 +972,69 @@ def _trailers(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     return [Check("files_have_trailers", said, "warning", whole)]
 
 
+def _parts_add_up(build: BuildUnderCheck, feed: Feed, name: str, description: str, columns: str, parts: Mapping[str, str], breaks: str) -> list[Check]:
+    """Checks that sums the provider prints are those of their parts, which stand in rows of their own; `parts` gives SQL by name."""
+    values = ", ".join(f"{expression} as {part}" for part, expression in parts.items())
+    found = query(
+        f"""
+        with latest as (
+            select *
+            from {{batch}}
+            where {build.known}
+            qualify row_number() over (partition by {identifiers(feed.identity)} order by _available_at desc, _file_id desc) = 1
+        ),
+        judged as (
+            select {columns}, {values}
+            from latest
+            group by {columns}
+        ),
+        broken as (
+            select * from judged where {breaks}
+        )
+        """
+    )
+    return _reconciled(build, feed, name, description, found, f"{columns}, {', '.join(parts)}")
+
+
+def _fund_flows(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    named = ("total", "equity", "domestic_equity", "world_equity", "hybrid", "bond", "taxable_bond", "municipal_bond", "commodity")
+    return _parts_add_up(
+        build,
+        feed,
+        "classes_add_up",
+        "Equity, hybrid, bond and commodity funds add up to the total, and the parts of equity and bond to these, to the rounding of millions.",
+        "frequency, vehicle, observation_date",
+        {part: f"max(net_flow) filter (where category = '{part}')" for part in named},
+        "abs(equity + hybrid + bond + coalesce(commodity, 0) - total) > 3 or abs(domestic_equity + world_equity - equity) > 2"
+        " or abs(taxable_bond + municipal_bond - bond) > 2",
+    )
+
+
+def _money_funds(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    kinds = ("total", "government", "prime", "tax_exempt")
+    return [
+        *_parts_add_up(
+            build,
+            feed,
+            "kinds_add_up",
+            "Government, prime and tax-exempt funds add up to the total of each investor, to the rounding of millions.",
+            "investor, observation_date",
+            {kind: f"max(net_assets) filter (where category = '{kind}')" for kind in kinds},
+            "abs(government + prime + tax_exempt - total) > 3",
+        ),
+        *_parts_add_up(
+            build,
+            feed,
+            "investors_add_up",
+            "Institutional and retail funds add up to all, to the rounding of millions.",
+            "category, observation_date",
+            {investor: f"max(net_assets) filter (where investor = '{investor}')" for investor in ("institutional", "retail")}
+            | {"every_investor": "max(net_assets) filter (where investor = 'all')"},
+            "abs(institutional + retail - every_investor) > 2",
+        ),
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = {
     "cboe_put_call": _put_call,
     "cboe_index_history": _close_in_range,
@@ -982,6 +1047,8 @@ RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = 
     "ssga_nav": _fund_assets,
     "ishares_nav": _fund_assets,
     "vanguard_nav": _fund_assets,
+    "ici_fund_flow": _fund_flows,
+    "ici_money_fund": _money_funds,
     "tic_major_foreign_holders": _foreign_holders,
     "sec_13f_holding": _holdings,
     "tic_cslt": _cross_border,

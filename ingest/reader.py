@@ -361,6 +361,90 @@ def split_kinds(
     return Records(sql=sql, columns=tuple(selected), skipped={file.file_id: {kind: count for kind, count in skipped.items() if count}})
 
 
+# What stands in a cell of a wide table that states no value.
+NOT_STATED = ("", ".", "-", "--", "*", "NA", "N.A.", "N/A")
+
+
+def unpivoted(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    file: LandedFile,
+    series: Mapping[int, Mapping[str, str]],
+    *,
+    row: Mapping[str, str],
+    value: str,
+    kinds: Mapping[str, str],
+    above: Mapping[str, int],
+    absent: str | None,
+    expression: str = "{0}",
+) -> Records:
+    """Records of a table with one column a series: one record a row and column that states a value.
+
+    Parameters
+    ----------
+    table
+        Table of text columns c0, c1, ... with `_row_number`.
+    series
+        Position of each column that holds values, with the feed's columns (and their text) that its values have in common.
+    row
+        SQL of the feed's columns that a row's records have in common, over the text columns.
+    value
+        The feed's column for what stands in the cells; `expression` is SQL of it where the text needs a change, `{0}` is the text.
+    kinds
+        SQL condition by kind, for rows that hold no records. `above` counts by kind the lines above the table.
+    absent
+        Kind under which cells without a value are counted; None when they are records too, whose value is missing.
+    """
+    from warehouse.connection import literal, quote
+
+    names = sorted({name for meaning in series.values() for name in meaning})
+    columns = "".join(f", {quote(name)}" for name in names)
+    heads = ", ".join(f"('c{at}', {at}" + "".join(f", {literal(meaning[name])}" for name in names) + ")" for at, meaning in series.items())
+    marks = "case " + " ".join(f"when {rule} then {literal(kind)}" for kind, rule in kinds.items()) + " end" if kinds else "null::varchar"
+    shared = ", ".join(f"{text} as {quote(name)}" for name, text in row.items())
+    values = ", ".join(f"{expression.format(f'c{at}')} as c{at}" for at in series)
+    is_stated = f"upper(coalesce(trim({quote(value)}), '')) not in ({', '.join(literal(text) for text in NOT_STATED)})"
+    selected = ", ".join(quote(name) for name in (*row, *names, value))
+    cells = f"""
+        (
+            select (cells._row_number - 1) * {max(series) + 1} + heads.place as _row_number, {selected}
+            from (
+                from (select _row_number, {shared}, {values} from {table} where ({marks}) is null)
+                unpivot include nulls ({quote(value)} for column_name in ({", ".join(f"c{at}" for at in series)}))
+            ) as cells
+            join (values {heads}) as heads(column_name, place{columns}) using (column_name)
+        )
+    """
+    counts = connection.execute(f"select {marks} as kind, count(*) from {table} group by 1 having kind is not null").fetchall()
+    if absent:
+        counts += connection.execute(f"select {literal(absent)}, count(*) from {cells} as cells where not ({is_stated})").fetchall()
+    skipped = dict(above)
+    for kind, count in counts:
+        skipped[kind] = skipped.get(kind, 0) + count
+    return Records(
+        sql=f"select {file.file_id} as _file_id, _row_number, {selected} from {cells} as cells" + (f" where {is_stated}" if absent else ""),
+        columns=(*row, *names, value),
+        skipped={file.file_id: {kind: count for kind, count in skipped.items() if count}},
+    )
+
+
+def refuse(connection: duckdb.DuckDBPyConnection, table: str, file: LandedFile, condition: str, reason: str, names: Sequence[str]) -> None:
+    """Move the rows of a table of text columns that meet `condition` to quarantine, with `reason` (both SQL) and the row by `names`."""
+    from warehouse.connection import quote
+
+    row = ", ".join(f"{quote(normalise_header(name) or f'column_{at + 1}')} := c{at}" for at, name in enumerate(names))
+    connection.execute(
+        f"""
+        insert into rejected
+        select {file.file_id} as _file_id, _row_number, to_json(struct_pack({row}))::varchar as line, {reason} as reason
+        from {table} where {condition}
+        -- a file is read again when another of its group cannot be read
+        except select * from rejected
+        """
+    )
+    connection.execute(f"delete from {table} where {condition}")
+
+
 def delimited(
     header: str,
     *,
@@ -436,72 +520,6 @@ def one_by_one(read: Callable[[duckdb.DuckDBPyConnection, Feed, LandedFile], Rec
             yield replace(read(connection, feed, file), files=(file.file_id,))
 
     return read_each
-
-
-# Texts that say that a cell of a wide table holds no value.
-NOT_STATED = ("", ".", "-", "--", "*", "NA", "N.A.", "N/A")
-
-
-def one_row_a_value(
-    connection: duckdb.DuckDBPyConnection,
-    file: LandedFile,
-    table: str,
-    *,
-    width: int,
-    kept: Mapping[str, str],
-    cells: Mapping[int, Mapping[str, str]],
-    value: str,
-    kinds: Mapping[str, str],
-    above: Mapping[str, int],
-    missing: str,
-) -> Records:
-    """Records of a wide table of text columns, one column a series: a record a line and column that states a value.
-
-    Parameters
-    ----------
-    table
-        Table of text columns c0, c1, ... with `_row_number`, `width` of them.
-    kept
-        SQL over the text columns by the name of what the whole line is about.
-    cells
-        Column values that a position stands for, by position; the text of the cell is the column `value`.
-    kinds
-        SQL condition over the text columns by kind, for lines that are not records.
-    above
-        Lines above the table, by kind.
-    missing
-        Kind under which cells without a value are counted.
-    """
-    from warehouse.connection import literal, quote
-
-    names = sorted({name for meaning in cells.values() for name in meaning})
-    heads = ", ".join(f"('c{at}', {at}" + "".join(f", {literal(meaning[name])}" for name in names) + ")" for at, meaning in cells.items())
-    columns = "".join(f", {quote(name)}" for name in names)
-    is_other = " or ".join(f"({rule})" for rule in kinds.values()) or "false"
-    lines = ", ".join(f"{expression} as {quote(name)}" for name, expression in kept.items())
-    stated = f"upper(coalesce(trim({quote(value)}), '')) not in ({', '.join(literal(text) for text in NOT_STATED)})"
-    body = f"""
-        (
-            select cells._row_number, heads.place, {", ".join(f"cells.{quote(name)}" for name in kept)}{columns}, cells.{quote(value)}
-            from (
-                from (select _row_number, {lines}, {", ".join(f"c{at}" for at in cells)} from {table} where not coalesce({is_other}, false))
-                unpivot include nulls ({quote(value)} for column_name in ({", ".join(f"c{at}" for at in cells)}))
-            ) as cells
-            join (values {heads}) as heads(column_name, place{columns}) using (column_name)
-        )
-    """
-    skipped = dict(above)
-    marks = "case " + " ".join(f"when {rule} then {literal(kind)}" for kind, rule in kinds.items()) + " end" if kinds else "null"
-    counts = connection.execute(f"select {marks} as kind, count(*) from {table} group by 1 having kind is not null").fetchall()
-    counts += connection.execute(f"select {literal(missing)}, count(*) from {body} where not ({stated})").fetchall()
-    for kind, count in counts:
-        skipped[kind] = skipped.get(kind, 0) + count
-    selected = ", ".join(quote(name) for name in (*kept, *names, value))
-    return Records(
-        sql=f"select {file.file_id} as _file_id, (_row_number - 1) * {width} + place as _row_number, {selected} from {body} where {stated}",
-        columns=(*kept, *names, value),
-        skipped={file.file_id: {kind: count for kind, count in skipped.items() if count}},
-    )
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
@@ -609,6 +627,11 @@ def _cell(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return str(value.isoformat()).removesuffix("T00:00:00").replace("T", " ")
     return str(value)
+
+
+def row_texts(row: Sequence[Any]) -> list[str]:
+    """The cells of a row of a sheet as text."""
+    return [_cell(cell) for cell in row]
 
 
 @lru_cache(maxsize=2)

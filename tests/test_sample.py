@@ -21,6 +21,7 @@ from python_calamine import CalamineWorkbook
 
 from ingest import sample
 from ingest.feeds import FEEDS
+from ingest.reader import decode
 from ingest.sample import SampleFile, dates
 from ingest.sample import world as worlds
 
@@ -129,7 +130,7 @@ def test_every_file_belongs_to_a_declared_format(files: list[SampleFile]) -> Non
         assert declared.file_name is None or declared.file_name.search(file.name)
         if not file.name.endswith((".xls", ".xlsx")) or file.format == "spreadsheetml":
             heads = _members(file).values() if file.name.endswith(".zip") else [file.content]
-            assert any(declared.header.search(head[:8192].decode("utf-8-sig", "replace")) for head in heads), file.name
+            assert any(declared.header.search(decode(head[:8192])) for head in heads), file.name
 
 
 def test_editions_are_unique_and_not_from_the_future(files: list[SampleFile]) -> None:
@@ -155,7 +156,7 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert scheduled[file.name, file.edition_at] == file.content, f"{file.name} {file.edition_at}"
         elif file.feed in EDITIONED and file.name != "mfhhis01.txt":
             assert _comparable(records(file), file) == _comparable(_known(by_name[file.name], as_of), file), file.name
-        elif file.feed in ("treasury_par_yield", "cboe_market_history"):
+        elif file.feed in ("treasury_par_yield", "cboe_market_history", "own_series"):
             assert set(file.content.splitlines()) <= set(by_name[file.name][-1].content.splitlines()), file.name
         elif file.feed == "treasury_cash_balance":
             assert json.loads(by_name[file.name][-1].content)["data"][: len(json.loads(file.content)["data"])] == json.loads(file.content)["data"]
@@ -166,12 +167,17 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert pairs == late_pairs[: len(pairs)], file.name
         elif file.format == "api_json":
             assert _vintages(file) == {key for key in _vintages(by_name[file.name][-1]) if _known_vintage(key[1], as_of)}
+        elif file.feed in ("public_plan", "coin_metrics"):
+            early_rows, late_rows = (_json_rows(each) for each in (file, by_name[file.name][-1]))
+            assert early_rows == late_rows[: len(early_rows)], file.name
+        elif file.feed == "nbim_holding":
+            assert by_name[file.name][-1].content == file.content, file.name
         elif file.feed in ("fred_series", "cboe_index_history", "vanguard_nav"):
             # FRED and Cboe append: the earlier file is the start of the later one
             assert by_name[file.name][-1].content.startswith(file.content), file.name
         elif file.format == "socrata_json":
             assert [row for row in json.loads(by_name[file.name][-1].content) if row[":created_at"] <= as_of.isoformat()] == json.loads(file.content)
-        elif file.feed in ("ssga_nav", "gpr_monthly", "gld_archive"):
+        elif file.feed in ("ssga_nav", "gpr_monthly", "gld_archive", "ici_fund_flow", "ici_money_fund"):
             late = {tuple(map(str, row)) for row in sheet(by_name[file.name][-1], -1)}
             assert {tuple(map(str, row)) for row in sheet(file, -1)[4:]} <= late, file.name
 
@@ -216,6 +222,12 @@ def _records_once(file: SampleFile) -> dict[tuple[str, str], object]:
     if key not in _CACHE:
         _CACHE[key] = records(file)
     return _CACHE[key]
+
+
+def _json_rows(file: SampleFile) -> list[dict[str, str]]:
+    body = json.loads(file.content)
+    rows: list[dict[str, str]] = body[1:] if isinstance(body, list) else body["data"]
+    return rows
 
 
 def _vintages(file: SampleFile) -> set[tuple[str, str, str]]:

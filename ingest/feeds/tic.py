@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
-from ingest.reader import all_blank, array_lines, blank_lines, decode, header_line, one_by_one, one_row_a_value, text_table
+from ingest.reader import all_blank, array_lines, blank_lines, decode, header_line, one_by_one, text_table, unpivoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -173,22 +173,21 @@ def _read_table(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedF
     # quotes are taken off here: the notes below the table use them as they like
     lines = text_table(connection, file, skip=number + 1, width=len(names), delimiter="\t", ragged=True, quoted=False)
     table = "(select _row_number, " + ", ".join(f"trim(c{at}, ' \"') as c{at}" for at in range(len(names))) + f" from {lines})"
-    return one_row_a_value(
+    return unpivoted(
         connection,
-        file,
         table,
-        width=len(names),
-        kept={
+        file,
+        cells,
+        row={
             "source_table": f"'{_table_number(names)}'",
             "country": f"c{country}",
             "country_code": f"c{code}",
             "observation_date": f"last_day(strptime(c{month}, '%Y-%m'))::varchar",
         },
-        cells=cells,
         value="amount",
         kinds={"blank": all_blank(range(len(names))), "footer": rf"not regexp_full_match(coalesce(c{month}, ''), '\d{{4}}-(0[1-9]|1[0-2])')"},
         above={"title": number - 1 if number else 0, "header": 2 if number else 1, "blank": blank_lines(file.path, number + 1)},
-        missing="not published",
+        absent="not published",
     )
 
 

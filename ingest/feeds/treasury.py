@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
-from ingest.reader import all_blank, blank_lines, header_line, json_records, one_by_one, one_row_a_value, text_table
+from ingest.reader import all_blank, blank_lines, header_line, json_records, one_by_one, text_table, unpivoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,17 +41,17 @@ def _read_yields(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Landed
     if not maturities:
         raise UnreadableFile(f"no column is a maturity such as '10 Yr'; the file has {', '.join(names)}")
     table = text_table(connection, file, skip=number + 1, width=len(names), delimiter=",")
-    return one_row_a_value(
+    # an empty cell is a maturity that was not offered on that day
+    return unpivoted(
         connection,
-        file,
         table,
-        width=len(names),
-        kept={"observation_date": "c0"},
-        cells={at: {"maturity_months": f"{months:g}"} for at, months in maturities.items()},
+        file,
+        {at: {"maturity_months": f"{months:g}"} for at, months in maturities.items()},
+        row={"observation_date": "c0"},
         value="par_yield_percent",
         kinds={"blank": all_blank(range(len(names)))},
         above={"title": number, "header": 1, "blank": blank_lines(file.path, number + 1)},
-        missing="not offered",  # an empty cell is a maturity that was not offered on that day
+        absent="not offered",
     )
 
 

@@ -11,7 +11,27 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, identifiers, ofr, prices, sec, tic, treasury
+from ingest.sample import (
+    cboe,
+    cftc,
+    coin_metrics,
+    dates,
+    finra,
+    fred,
+    funds,
+    gold,
+    gpr,
+    ici,
+    identifiers,
+    nbim,
+    ofr,
+    own,
+    prices,
+    public_plans,
+    sec,
+    tic,
+    treasury,
+)
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import SEED, STRENGTH
@@ -31,6 +51,11 @@ _WRITERS = {
     tic.files: {"tic_major_foreign_holders"},
     tic.flow_files: {"tic_cslt", "tic_slt"},
     finra.files: {"finra_margin"},
+    ici.files: {"ici_fund_flow", "ici_money_fund"},
+    nbim.files: {"nbim_holding"},
+    public_plans.files: {"public_plan"},
+    coin_metrics.files: {"coin_metrics"},
+    own.files: {"own_series"},
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
