@@ -140,7 +140,9 @@ def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landi
     if not new:
         return []
     if feed.filing_of:
-        return [_load_lines(connection, feed, landing, landed, build_id) for landed in new]
+        # in the order in which the files were current: of two that hold a filing the first gives its lines
+        in_order = sorted(new, key=lambda landed: (landed.edition_at or landed.fetched_at, landed.file_id))
+        return [_load_lines(connection, feed, landing, landed, build_id) for landed in in_order]
     # reading makes temporary tables only, and a damaged file may fail there: the transaction starts after it
     outcomes = _stage(connection, feed, landing, new)
     oldest = min((o.edition_at for o in outcomes if o.edition_at), default=None)
@@ -216,7 +218,15 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
     pieces = []
     edition_at = datetime.fromisoformat(landed.edition_at) if landed.edition_at else None
     members = stack.enter_context(expanded(path, landed.name))
-    heads = [member.head() for member in members]
+    heads: list[str] = []
+    damage: UnreadableFile | None = None
+    for member in members:
+        try:
+            heads.append(member.head())
+        except UnreadableFile as error:
+            # the other tables of the archive can still be read
+            heads.append("")
+            damage = error
     for member, head in zip(members, heads, strict=True):
         fitting = [f for f in feed.formats if f.header.search(head)]
         chosen = next((f for f in fitting if f.name == landed.format), fitting[0] if fitting else None)
@@ -229,6 +239,8 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
         else:
             outcome.skipped["other member"] = outcome.skipped.get("other member", 0) + 1
     if not pieces:
+        if damage:
+            raise damage
         if any(other.header.search(head) for feed_beside in _sharing(feed) for other in feed_beside.formats for head in heads):
             # a file that landed for several feeds and holds nothing of this one
             outcome.may_be_empty, outcome.message = True, f"holds no records of feed {feed.name}"

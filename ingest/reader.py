@@ -497,13 +497,13 @@ def typed_lines(header: str, *, delimiter: str) -> Reader:
         number, line, _ = header_line(file.path, pattern)
         names = [normalise_header(name) for name in line.split(delimiter)]
         found = match_columns(feed, names)
-        types = {f"c{at}": "VARCHAR" for at in range(len(names))} | {f"c{at}": feed.column(name).type.replace("TEXT", "VARCHAR") for name, at in found.items()}
+        named = {at: name for name, at in found.items()}
+        types = {named.get(at, f"c{at}"): feed.column(named[at]).type.replace("TEXT", "VARCHAR") if at in named else "VARCHAR" for at in range(len(names))}
         with file.path.open("rb") as stream:
             encoding = encoding_of(stream.read(1 << 20))
         columns = ", ".join(f"{literal(name)}: {literal(type_)}" for name, type_ in types.items())
-        body = ", ".join(f"c{at} as {quote(name)}" for name, at in found.items())
         sql = f"""
-            select {file.file_id} as _file_id, {body}
+            select {file.file_id} as _file_id, {", ".join(map(quote, found))}
             from read_csv({literal(file.path)}, delim = {literal(delimiter)}, quote = '', escape = '', header = false, skip = {number + 1}, auto_detect = false,
                           columns = {{{columns}}}, encoding = '{encoding}', store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
         """

@@ -168,6 +168,8 @@ def _filing(file: LandedFile) -> _Filing:
             if line:
                 found.fields[column] = line[1]
         documents = re.findall(rb"<XML>(.*?)</XML>", content, re.DOTALL)
+        if content.count(b"<XML>") != len(documents) or (b"<SEC-DOCUMENT>" in content and b"</SEC-DOCUMENT>" not in content):
+            raise UnreadableFile(f"{file.name} is cut off before its end; fetch it again")
         if not documents:
             raise UnreadableFile(f"{file.name} holds no XML document (filings before 2013 are plain text, which is not read)")
     for document in documents:
