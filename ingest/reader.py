@@ -337,7 +337,7 @@ def json_documents(files: Sequence[LandedFile]) -> str:
     rows = ", ".join(f"({literal(file.path)}, {file.file_id}" + "".join(f", {literal(file.parameters.get(n, ''))}" for n in names) + ")" for file in files)
     columns = "".join(f", {quote(n)}" for n in names)
     return f"""(
-        select landed._file_id, texts.content::json as document{columns}
+        select landed._file_id, ltrim(texts.content, chr(65279))::json as document{columns}
         from read_text([{paths}]) as texts
         join (values {rows}) as landed(path, _file_id{columns}) on landed.path = texts.filename
     )"""
