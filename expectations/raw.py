@@ -1035,6 +1035,64 @@ def _money_funds(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     ]
 
 
+# What a company's name may end with, and a state or country between slashes: neither tells two filers apart.
+_NAME_ENDINGS = "INC|INCORPORATED|CORP|CORPORATION|CO|COMPANY|LLC|LP|LLP|LLLP|LTD|LIMITED|PLC|AG|SA|NV|SE|AND|ET AL"
+
+
+def _plain_name(name: str) -> str:
+    """SQL of a name without case, accents, punctuation and legal form: 'D. E. Shaw & Co., Inc.' is 'D E SHAW'."""
+    bare = f"regexp_replace(upper(strip_accents({name})), '/ ?[A-Z][A-Z][A-Z]? ?/?$', '')"
+    # initials: 'L.P.' is 'LP', but 'D. E.' two words
+    words = f"regexp_replace(regexp_replace(replace({bare}, '&', ' AND '), '[.'']', '', 'g'), '[^A-Z0-9]+', ' ', 'g')"
+    return f"regexp_replace(trim({words}), '( ({_NAME_ENDINGS}))+$', '')"
+
+
+def _filers_named(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    """A list of CIKs copied from somewhere is easily wrong, and a wrong one loads without complaint: the SEC's own name tells."""
+    from ingest.feeds.sec import seed
+
+    expected = {(cik, name) for names in (seed.managers(), seed.companies()) for cik, name in names.items()}
+    rows = ", ".join(f"({literal(cik)}, {literal(name)})" for cik, name in sorted(expected))
+    newest = f"""
+        select *
+        from {{batch}}
+        where {build.known}
+        qualify row_number() over (partition by cik order by _available_at desc, _file_id desc) = 1
+    """
+    wrong = query(
+        f"""
+        with expected(cik, expected_name) as (
+            values {rows}
+        ),
+        newest as (
+            {newest.strip()}
+        ),
+        names as (
+            select cik, entity_name as known_name from newest
+            union all
+            select cik, unnest(string_split(former_names, '|')) from newest
+        )
+        select newest.cik, expected.expected_name, newest.entity_name as found_name, newest.former_names, newest._file_id
+        from newest
+        inner join expected on expected.cik = newest.cik
+        where not exists (
+            select 1
+            from names
+            where names.cik = newest.cik and {_plain_name("names.known_name")} = {_plain_name("expected.expected_name")}
+        )
+        order by newest.cik
+        """
+    )
+    return [
+        Check(
+            "filers_named_as_expected",
+            "Each CIK of the seeds manager and company_of_interest has the name that stands there, now or formerly (case, punctuation and legal form aside).",
+            "critical",
+            wrong,
+        )
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = {
     "cboe_put_call": _put_call,
     "cboe_index_history": _close_in_range,
@@ -1054,4 +1112,5 @@ RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = 
     "tic_cslt": _cross_border,
     "tic_slt": _cross_border,
     "sec_fails_to_deliver": _trailers,
+    "sec_submission": _filers_named,
 }

@@ -191,8 +191,7 @@ class Records:
     `sql` selects one row a record: `_file_id`, `_row_number` (from 1 in its file) and the feed's columns named in
     `columns`, as VARCHAR. `skipped` counts by file the lines that are not records, by kind (title, header, footer, blank,
     holiday). `edition_dates` holds the date a file says it was made, where it says so. `files` are the ids of the files the
-    records come from, all that were asked for when empty. With `typed` the columns have the feed's types already, where a feed of
-    millions of lines has them read that way.
+    records come from, all that were asked for when empty.
     """
 
     sql: str
@@ -200,7 +199,6 @@ class Records:
     files: tuple[int, ...] = ()
     skipped: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     edition_dates: Mapping[int, date] = field(default_factory=dict)
-    typed: bool = False
 
 
 Reader: TypeAlias = "Callable[[duckdb.DuckDBPyConnection, Feed, Sequence[LandedFile]], Iterable[Records]]"
@@ -223,6 +221,7 @@ class Format:
     A file belongs to the format when its head (first 4 kB as text, or the column titles of a sheet) matches `header`
     and, where `file_name` is given, its name matches that too. Named groups of `file_name` reach the reader. A file of a format
     that `may_be_empty` can hold no record at all (a notice, a day without a trade); any other without records is quarantined.
+    The reader of a `typed` format gives columns of the feed's types, not text: so are millions of lines of filings read (`filing_of`).
     A longer history than `chunk_days` is asked for in pieces of so many days, each of which is done once it is answered: declare it where
     a provider limits an answer, or where a year is hundreds of requests. Without it the whole range is one piece.
     """
@@ -235,6 +234,7 @@ class Format:
     file_name: re.Pattern[str] | None = None
     requests: Requests | None = None
     may_be_empty: bool = False
+    typed: bool = False
     chunk_days: int | None = None
 
 

@@ -140,9 +140,7 @@ def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landi
     if not new:
         return []
     if feed.filing_of:
-        # in the order in which the files were current: of two that hold a filing the first gives its lines
-        in_order = sorted(new, key=lambda landed: (landed.edition_at or landed.fetched_at, landed.file_id))
-        return [_load_lines(connection, feed, landing, landed, build_id) for landed in in_order]
+        return _load_lines(connection, feed, landing, new, build_id)
     # reading makes temporary tables only, and a damaged file may fail there: the transaction starts after it
     outcomes = _stage(connection, feed, landing, new)
     oldest = min((o.edition_at for o in outcomes if o.edition_at), default=None)
@@ -695,64 +693,148 @@ def _file_row(
 # --- lines of filings ---------------------------------------------------------------------------------------------------
 
 
-def _load_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, landed: Landed, build_id: str) -> FileOutcome:
-    """Load one file of filings' lines in one transaction: a filing that is loaded already is passed over, never compared row by row.
+def _load_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], build_id: str) -> list[FileOutcome]:
+    """Load files of filings' lines: a filing that is loaded already is passed over, never compared row by row.
 
-    Millions of lines go straight from the reader into the raw table; what must not stay is taken out again, which is rare.
+    Files load in the order in which they were current: of two that hold a filing the first gives its lines. A file of millions of lines goes
+    straight from its reader into the raw table, in a transaction of its own; small ones are typed and checked together, as those of other feeds.
     """
-    table = f"raw.{quote(feed.name)}"
+    outcomes: list[FileOutcome] = []
+    waiting: list[Landed] = []
+
+    def load_waiting() -> None:
+        if waiting:
+            outcomes.extend(_load_small_files(connection, feed, landing, waiting, build_id))
+            waiting.clear()
+
+    for landed in sorted(files, key=lambda landed: (landed.edition_at or landed.fetched_at, landed.file_id)):
+        if _is_straight(feed, landing, landed):
+            load_waiting()
+            outcomes.append(_load_straight(connection, feed, landing, landed, build_id))
+        else:
+            waiting.append(landed)
+    load_waiting()
+    return outcomes
+
+
+def _is_straight(feed: Feed, landing: Landing, landed: Landed) -> bool:
+    """Whether a file is in a format whose reader gives typed lines."""
+    typed = [declared for declared in feed.formats if declared.typed]
+    try:
+        with expanded(landing.path(landed), landed.name) as members:
+            return any(declared.header.search(head) for head in (member.head() for member in members) for declared in typed) if typed else False
+    except (UnreadableFile, OSError):
+        return False  # the ordinary way says what is wrong with it
+
+
+def _load_small_files(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], build_id: str) -> list[FileOutcome]:
+    outcomes = _read(connection, feed, landing, files)
+    _note_last_days(connection, files)
+    _type_and_check(connection, feed)
+    typed = ", ".join(quote(column.name) for column in feed.columns)
+    connection.execute("begin")
+    try:
+        connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {typed} from checked where _reason is null and _copy = 1")
+        connection.execute(
+            """
+            insert into rejected
+            select _file_id, _row_number, _line, _reason from checked where _reason is not null
+            """
+        )
+        repeated = dict(connection.execute("select _file_id, count(*) from checked where _reason is null and _copy > 1 group by 1").fetchall())
+        _record_lines(connection, feed, outcomes, build_id, repeated)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    return outcomes
+
+
+def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, landed: Landed, build_id: str) -> FileOutcome:
     outcome = FileOutcome(landed)
     connection.execute(_REJECTED)
+    for name in ("reject_scan", "reject_line"):
+        connection.execute(f"drop table if exists temp.{name}")
     preserves = connection.execute("select current_setting('preserve_insertion_order')").fetchone()
     connection.execute("set preserve_insertion_order = false")  # lines have an id; keeping their order would cost a third of the speed
+    connection.execute("begin")
     try:
-        with ExitStack() as stack:
-            pieces: list[LandedFile] = []
-            try:
-                pieces = _pieces(stack, feed, landing, landed, outcome)
-            except UnreadableFile as error:
-                outcome.status, outcome.message = "quarantined", str(error)
-            except OSError as error:
-                outcome.status, outcome.message = "quarantined", f"its landed bytes cannot be read ({error}); fetch it again"
+        try:
+            with ExitStack() as stack:
+                for piece in _pieces(stack, feed, landing, landed, outcome):
+                    for record in feed.format(piece.format).reader(connection, feed, [piece]):
+                        names = ", ".join(quote(name) for name in record.columns)
+                        connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {names} from ({record.sql}) as records")
+                        for kind, count in record.skipped.get(piece.file_id, {}).items():
+                            outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
+                    _collect_rejects(connection, {str(piece.path): piece.file_id})
+        except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+            connection.execute("rollback")
             connection.execute("begin")
-            try:
-                inserted = 0
-                try:
-                    inserted = sum(_insert_lines(connection, feed, piece, outcome, landed) for piece in pieces)
-                except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
-                    connection.execute("rollback")
-                    connection.execute("begin")
-                    said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read ({str(error).splitlines()[0]}); fetch it again"
-                    outcome.status, outcome.message, outcome.skipped = "quarantined", said, {}
-                    connection.execute("delete from rejected")
-                key = quote(feed.key[0])
-                unchanged = _count(
-                    connection,
-                    f"delete from {table} where _file_id = ? and {key} in (select filing from meta.filing where feed = ?)",
-                    [landed.file_id, feed.name],
-                )
-                bad = _quarantine_lines(connection, feed, landed.file_id)
-                connection.execute(
-                    f"insert into meta.filing select ?, {key}, _file_id, count(*) from {table} where _file_id = ? group by all",
-                    [feed.name, landed.file_id],
-                )
-                lost = _count(connection, "select count(*) from rejected")
-                read = inserted + lost
-                if not read and outcome.status == "loaded" and not outcome.may_be_empty:
-                    outcome.status, outcome.message = "quarantined", "the file has no records; fetch it again"
-                outcome.edition_at = _edition_of_filings(connection, feed, landed)
-                loaded = inserted - unchanged - bad
-                connection.execute(_INSERT_FILE, _file_row(outcome, build_id, read, loaded, bad + lost, unchanged))
-                connection.execute(
-                    "insert into meta.quarantine select _file_id, ?, row_number, line, reason, now()::timestamp, null from rejected", [feed.name]
-                )
-                connection.execute("commit")
-            except BaseException:
-                connection.execute("rollback")
-                raise
+            said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read ({str(error).splitlines()[0]}); fetch it again"
+            outcome.status, outcome.message, outcome.skipped = "quarantined", said, {}
+            connection.execute(_REJECTED)
+        _reject_lines(connection, feed, landed.file_id)
+        _record_lines(connection, feed, [outcome], build_id, {})
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
     finally:
         connection.execute(f"set preserve_insertion_order = {str(bool(preserves and preserves[0])).lower()}")
     return outcome
+
+
+def _record_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: Sequence[FileOutcome], build_id: str, repeated: dict[int, int]) -> None:
+    """Take out the lines of filings that were there before, note the filings, and write `meta.file` and `meta.quarantine`."""
+    import pandas
+
+    table, key = f"raw.{quote(feed.name)}", quote(feed.key[0])
+    places = pandas.DataFrame({"file_id": pandas.array([o.landed.file_id for o in outcomes], "int64"), "place": range(len(outcomes))})
+    connection.register("place_frame", places)
+    connection.execute("create or replace temp table place as select file_id, place from place_frame")
+    connection.unregister("place_frame")
+    new = "_file_id in (select file_id from place)"
+    connection.execute(
+        f"""
+        create or replace temp table new_filing as
+        select filing, _file_id, lines, row_number() over (partition by filing order by place.place) = 1 and not is_loaded as is_new
+        from (
+            select {key} as filing, _file_id, count(*) as lines, {key} in (select filing from meta.filing where feed = ?) as is_loaded
+            from {table} where {new} group by all
+        ) as filing
+        join place on place.file_id = filing._file_id
+        """,
+        [feed.name],
+    )
+    if _count(connection, "select count(*) from new_filing where not is_new"):
+        old = "(select filing, _file_id from new_filing where not is_new)"
+        connection.execute(f"delete from {table} where {new} and ({key}, _file_id) in {old}")
+    connection.execute("insert into meta.filing select ?, filing, _file_id, lines from new_filing where is_new", [feed.name])
+    connection.execute("insert into meta.quarantine select _file_id, ?, row_number, line, reason, now()::timestamp, null from rejected", [feed.name])
+    counts = {
+        row[0]: row[1:]
+        for row in connection.execute(
+            """
+            select place.file_id, coalesce(any_value(kept.lines), 0), coalesce(any_value(passed.lines), 0), coalesce(any_value(lost.lines), 0)
+            from place
+            left join (select _file_id, sum(lines) as lines from new_filing where is_new group by 1) as kept on kept._file_id = place.file_id
+            left join (select _file_id, sum(lines) as lines from new_filing where not is_new group by 1) as passed on passed._file_id = place.file_id
+            left join (select _file_id, count(*) as lines from rejected group by 1) as lost on lost._file_id = place.file_id
+            group by 1
+            """
+        ).fetchall()
+    }
+    rows = []
+    for outcome in outcomes:
+        landed = outcome.landed
+        kept, passed, lost = (int(count) for count in counts[landed.file_id])
+        passed += repeated.get(landed.file_id, 0)
+        if not kept + passed + lost and outcome.status == "loaded" and not outcome.may_be_empty:
+            outcome.status, outcome.message = "quarantined", "the file has no records; fetch it again"
+        outcome.edition_at = _edition_of_filings(connection, feed, landed)
+        rows.append(_file_row(outcome, build_id, kept + passed + lost, kept, lost, passed))
+    connection.executemany(_INSERT_FILE, rows)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> int:
@@ -761,32 +843,8 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence
     return int(row[0]) if row else 0
 
 
-def _insert_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, piece: LandedFile, outcome: FileOutcome, landed: Landed) -> int:
-    """Insert the lines of one file, typed by the reader or here; lines that cannot be taken go to `rejected`. Returns how many went in."""
-    inserted = 0
-    for name in ("reject_scan", "reject_line"):
-        connection.execute(f"drop table if exists temp.{name}")
-    for record in feed.format(piece.format).reader(connection, feed, [piece]):
-        names = ", ".join(quote(name) for name in record.columns)
-        for kind, count in record.skipped.get(piece.file_id, {}).items():
-            outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
-        if record.typed:
-            inserted += _count(connection, f"insert into raw.{quote(feed.name)} by name select _file_id, {names} from ({record.sql}) as records")
-            continue
-        columns = ", ".join(f"{quote(column.name)} varchar" for column in feed.columns)
-        connection.execute(f"create or replace temp table incoming (_file_id bigint, _row_number bigint, {columns})")
-        connection.execute(f"insert into incoming by name select _file_id, _row_number, {names} from ({record.sql}) as records")
-        _note_last_days(connection, [landed])
-        _type_and_check(connection, feed)
-        connection.execute("insert into rejected select _file_id, _row_number, _line, _reason from checked where _reason is not null")
-        typed = ", ".join(quote(column.name) for column in feed.columns)
-        inserted += _count(connection, f"insert into raw.{quote(feed.name)} by name select _file_id, {typed} from checked where _reason is null and _copy = 1")
-    _collect_rejects(connection, {str(piece.path): piece.file_id})
-    return inserted
-
-
-def _quarantine_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, file_id: int) -> int:
-    """Move the new lines that lack a key or break a physical bound to quarantine; returns how many."""
+def _reject_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, file_id: int) -> None:
+    """Move the lines just inserted that lack a key or break a physical bound to `rejected`."""
     broken = {f"{quote(name)} is null": f"'{name} is missing'" for name in feed.key}
     for column in feed.columns:
         name = quote(column.name)
@@ -797,14 +855,8 @@ def _quarantine_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, file_id
     reason = "concat_ws('; ', " + ", ".join(f"case when {condition} then {text} end" for condition, text in broken.items()) + ")"
     line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := {quote(c.name)}" for c in feed.columns) + "))::varchar"
     lines = f"raw.{quote(feed.name)} where _file_id = ? and ({' or '.join(broken)})"
-    moved = _count(
-        connection,
-        f"insert into meta.quarantine select _file_id, ?, null, {line}, {reason}, now()::timestamp, null from {lines}",
-        [feed.name, file_id],
-    )
-    if moved:
+    if _count(connection, f"insert into rejected select _file_id, null, {line}, {reason} from {lines}", [file_id]):
         connection.execute(f"delete from {lines}", [file_id])
-    return moved
 
 
 def _edition_of_filings(connection: duckdb.DuckDBPyConnection, feed: Feed, landed: Landed) -> datetime:

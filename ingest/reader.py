@@ -507,7 +507,7 @@ def typed_lines(header: str, *, delimiter: str) -> Reader:
             from read_csv({literal(file.path)}, delim = {literal(delimiter)}, quote = '', escape = '', header = false, skip = {number + 1}, auto_detect = false,
                           columns = {{{columns}}}, encoding = '{encoding}', store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
         """
-        return Records(sql=sql, columns=tuple(found), skipped={file.file_id: {"header": number + 1}}, typed=True)
+        return Records(sql=sql, columns=tuple(found), skipped={file.file_id: {"header": number + 1}})
 
     return one_by_one(read)
 
@@ -581,7 +581,7 @@ def json_documents(files: Sequence[LandedFile]) -> str:
     rows = ", ".join(f"({literal(file.path)}, {file.file_id}" + "".join(f", {literal(file.parameters.get(n, ''))}" for n in names) + ")" for file in files)
     columns = "".join(f", {quote(n)}" for n in names)
     return f"""(
-        select landed._file_id, texts.content::json as document{columns}
+        select landed._file_id, ltrim(texts.content, chr(65279))::json as document{columns}
         from read_text([{paths}]) as texts
         join (values {rows}) as landed(path, _file_id{columns}) on landed.path = texts.filename
     )"""

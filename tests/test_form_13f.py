@@ -84,7 +84,8 @@ FILED AS OF DATE:		{filed}
 <XML>
 <?xml version="1.0" encoding="UTF-8"?>
 <edgarSubmission xmlns="http://www.sec.gov/edgar/thirteenffiler"><headerData><submissionType>{kind}</submissionType><filerInfo><filer><credentials>
-<cik>0000000001</cik></credentials></filer><periodOfReport>{quarter}</periodOfReport></filerInfo></headerData><formData><coverPage>{amended if amendment else ""}
+<cik>0000000001</cik></credentials></filer><periodOfReport>{quarter}</periodOfReport></filerInfo></headerData><formData>
+<coverPage>{amended if amendment else ""}
 <filingManager><name>First Manager</name></filingManager><reportType>13F HOLDINGS REPORT</reportType><otherManagersInfo><otherManager>
 <cik>0000000004</cik><name>Fourth</name></otherManager></otherManagersInfo></coverPage><summaryPage><tableEntryTotal>{lines}</tableEntryTotal>
 <tableValueTotal>{700 * lines}</tableValueTotal></summaryPage></formData></edgarSubmission>
@@ -229,7 +230,7 @@ def test_an_information_table_alone_takes_its_number_from_its_name(store: RawSto
         ("<html><body>Request Rate Threshold Exceeded</body></html>", "is a web page"),
         (submission(A, "13F-HR", 2)[:1700], "is cut off before its end"),
         (submission(A, "13F-HR", 2).replace("</coverPage>", ""), "is not complete XML"),
-        ('<SEC-DOCUMENT>x\n<SEC-HEADER>y\nCONFORMED SUBMISSION TYPE:\t13F-HR\n</SEC-HEADER>\n<TEXT>plain</TEXT></SEC-DOCUMENT>', "plain text, which is not read"),
+        ('<SEC-DOCUMENT>x\n<SEC-HEADER>y\nCONFORMED SUBMISSION TYPE:\t13F-HR\n</SEC-HEADER>\n<TEXT>plain</TEXT></SEC-DOCUMENT>', "plain text, which is"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><edgarSubmission xmlns="http://www.sec.gov/edgar/thirteenffiler">&b;</edgarSubmission>', "is not complete XML"),
     ],
 )  # fmt: skip

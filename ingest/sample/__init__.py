@@ -11,12 +11,15 @@ from datetime import datetime
 
 import numpy as np
 
+from ingest.feeds import FEEDS
 from ingest.sample import (
     cboe,
     cftc,
     coin_metrics,
+    company,
     dates,
     finra,
+    form_13f,
     fred,
     funds,
     gold,
@@ -61,6 +64,8 @@ _WRITERS = {
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
     sec.files: {"sec_nport"},
     identifiers.files: {"sec_fails_to_deliver", "sec_company_ticker"},
+    company.files: {"sec_companyfacts", "sec_filing_index", "sec_submission"},
+    form_13f.files: {"sec_13f_filing"},
 }
 
 
@@ -79,6 +84,8 @@ def render(
         raise ValueError(f"the sample world runs from {first_year} to {END:%Y-%m-%d %H:%M:%S} UTC; as_of {as_of} is outside it")
     view = View(moment, max(dates.FIRST_DAY, np.datetime64(f"{first_year}-01-01", "D")))
     made = simulated(seed, strength)
+    # files that serve two feeds carry the name of the one they land for
+    wanted = None if feeds is None else {*feeds, *(FEEDS[name].landed_with for name in feeds if name in FEEDS)}
     for write, written in _WRITERS.items():
-        if feeds is None or written & set(feeds):
-            yield from (file for file in write(made, view) if feeds is None or file.feed in feeds)
+        if wanted is None or written & wanted:
+            yield from (file for file in write(made, view) if wanted is None or file.feed in wanted)

@@ -5,7 +5,7 @@ Writers that show one filing from several sides (a manager's list of filings, th
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from zlib import crc32
 
 import numpy as np
@@ -36,11 +36,11 @@ def filed_on(cik: str, quarter_end: date | np.datetime64, amendment: int = 0) ->
     35 to 45 days after the quarter's end, as is the manager's habit (up to two days earlier in some quarters), on a business day. An
     amendment follows 30 to 59 days after the filing before it.
     """
-    end = np.datetime64(str(quarter_end), "D")
+    end = date.fromisoformat(str(quarter_end))
+    if amendment:
+        return _business_day(filed_on(cik, end, amendment - 1) + timedelta(days=_AMENDED_AFTER_DAYS + _draw(cik, end, amendment) % 30))
     habit = _EARLIEST_DAYS + 2 + _draw(cik) % (DEADLINE_DAYS - _EARLIEST_DAYS - 1)
-    days = habit - _draw(cik, end) % 3
-    days += sum(_AMENDED_AFTER_DAYS + _draw(cik, end, number) % 30 for number in range(1, amendment + 1))
-    return _business_day(date.fromisoformat(str(end + days)))
+    return _business_day(end + timedelta(days=habit - _draw(cik, end) % 3))
 
 
 def accession(cik: str, quarter_end: date | np.datetime64, amendment: int = 0) -> str:
@@ -57,3 +57,38 @@ def report_accession(cik: str, period_end: date | np.datetime64, filed: date, am
 
 def _number(cik: str, filed: date, sequence: int) -> str:
     return f"{cik}-{filed:%y}-{sequence:06d}"
+
+
+def report_filed_on(cik: str, period_end: date | np.datetime64, annual: bool, amendment: int = 0) -> date:
+    """Day on which a company files its report on a period: a quarterly one after 22 to 38 days, an annual one after 40 to 58.
+
+    Due dates of large accelerated filers: 40 and 60 days (Forms 10-Q and 10-K). An amendment follows 45 to 104 days after the report before it.
+    """
+    end = date.fromisoformat(str(period_end))
+    if amendment:
+        return _business_day(report_filed_on(cik, end, annual, amendment - 1) + timedelta(days=45 + _draw(cik, "report", end, amendment) % 60))
+    first, spread = (40, 16) if annual else (22, 14)
+    return _business_day(end + timedelta(days=first + _draw(cik, "report") % spread + _draw(cik, "report", end) % 3))
+
+
+# Amendments that the sample world's managers file: manager, quarter, what the amendment does to the filing before it.
+AMENDMENTS: tuple[tuple[str, date, str], ...] = (
+    ("0001350694", date(2022, 9, 30), "RESTATEMENT"),
+    ("0001423053", date(2023, 3, 31), "NEW HOLDINGS"),
+    ("0000919079", date(2021, 6, 30), "RESTATEMENT"),
+)
+
+FIRST_QUARTER = date(2009, 3, 31)
+
+
+def quarters(cik: str) -> list[date]:
+    """Quarter ends for which a manager reports holdings in the sample world: all since 2009, less those in which another filer of its house does.
+
+    See the seed `filer_group`.
+    """
+    from ingest.feeds.sec import seed
+
+    ends = np.arange(np.datetime64(FIRST_QUARTER, "M"), dates.LAST_DAY.astype("datetime64[M]") + 1, 3)
+    every = [date.fromisoformat(str((end + 1).astype("datetime64[D]") - 1)) for end in ends]
+    spans = [(row["valid_from"], row["valid_to"] or "9999-12-31") for row in seed.rows("filer_group") if row["cik"] == cik]
+    return [end for end in every if not spans or any(start <= end.isoformat() <= stop for start, stop in spans)]

@@ -103,6 +103,8 @@ def _filings(world_seed: int, strength: float) -> tuple[Filing, ...]:
     kinds = {row["cik"]: row["kind"] for row in seed.rows("manager")}
     for cik, name in seed.managers().items():
         quarters = [quarter for quarter in filing.quarters(cik) if quarter >= FIRST_QUARTER]
+        if not quarters:
+            continue  # another filer of its house reports
         held = _portfolio(world, cik, kinds[cik], quarters)
         amendments = {quarter: kind for manager, quarter, kind in filing.AMENDMENTS if manager == cik}
         for quarter in quarters:

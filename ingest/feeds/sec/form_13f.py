@@ -425,6 +425,7 @@ HOLDING = Feed(
             re.compile(r"(?i)^\W*ACCESSION_NUMBER\tINFOTABLE_SK\t"),
             typed_lines(r"^\W*ACCESSION_NUMBER\tINFOTABLE_SK\t", delimiter="\t"),
             "Table INFOTABLE of a quarterly zip",
+            typed=True,
         ),
         *_single_filings(_read_lines, may_be_empty=True),
         Format(
