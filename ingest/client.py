@@ -207,7 +207,7 @@ class Client:
                 elif not partial.fits(answer.headers.get("Content-Range", "")):
                     partial.discard()
                 if partial.started:
-                    partial.receive(_blocks(answer), tell)
+                    partial.receive(_bytes_as_they_come(answer), tell)
             if not partial.complete:
                 without_progress = without_progress + 1 if partial.size <= before else 0
                 if BODY_ATTEMPTS in (without_progress, partial.restarts):
@@ -239,6 +239,17 @@ def _blocks(answer: requests.Response) -> Iterator[bytes | None]:
     try:
         yield from answer.iter_content(BLOCK)
     except (ChunkedEncodingError, ConnectionError):
+        yield None
+
+
+def _bytes_as_they_come(answer: requests.Response) -> Iterator[bytes | None]:
+    """The body in pieces of what has arrived; None last when it was cut off or stalled. A block that is filled first is lost with a cut."""
+    from urllib3.exceptions import HTTPError
+
+    try:
+        while piece := answer.raw.read1(BLOCK, decode_content=True):
+            yield piece
+    except HTTPError:
         yield None
 
 
@@ -335,6 +346,7 @@ class Partial:
     def receive(self, blocks: Iterator[bytes | None], tell: Tell) -> None:
         """Append what comes, and hash it. Raises UnreadableFile when it is too long."""
         self.ended = False
+        told = self.size
         with self.path.open("ab") as stream:
             for block in blocks:
                 if block is None:
@@ -344,7 +356,9 @@ class Partial:
                 self.size += len(block)
                 if self.size > MAX_LARGE_BYTES:
                     raise UnreadableFile(f"the answer is longer than {MAX_LARGE_BYTES:,} bytes")
-                tell(self.size, self.length)
+                if self.size - told >= BLOCK:
+                    told = self.size
+                    tell(self.size, self.length)
             else:
                 self.ended = True
             stream.flush()

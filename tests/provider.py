@@ -19,6 +19,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -118,6 +119,10 @@ class Provider:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True  # headers and body are two writes: without this each answer waits for an acknowledgement
+
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # a client that has seen enough
+                    super().handle()
 
             def do_GET(self) -> None:
                 provider._respond(self)

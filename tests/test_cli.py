@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_feeds_lists_every_feed_with_freshness(sample_home: Path) -> None:
     for name, row in listed.items():
         assert row["status"] == "fresh", f"{name}: {row}"
         assert row["cadence"] and row["lag"] and row["last_observation"] and row["licence"] and row["key"]
+        assert row["dated"] and row["requests_a_second"] > 0 and all(column["description"] for column in row["columns"].values())
+        for format in row["formats"].values():
+            assert bool(format["endpoints"]) == (format["access"] == "live" and FEEDS[name].landed_with is None), f"{name}: {format}"
+            assert all(address.removeprefix("POST ").startswith("https://") for address in format["endpoints"])
+            assert not any("api_key" in address for address in format["endpoints"])
+    formats = listed["cboe_put_call"]["formats"]
+    assert formats["daily_json"]["endpoints"] == ["https://cdn.cboe.com/data/us/options/market_statistics/daily/{}_daily_options"]
+    assert listed["fred_series"]["formats"]["graph_csv"]["endpoints"] == ["https://fred.stlouisfed.org/graph/fredgraph.csv?id={}&cosd={}"]
+    assert listed["sec_nport"]["needs"] == ["EBBTIDE_SEC_USER_AGENT"]
+    assert "10 a second" in listed["sec_nport"]["limit_source"]
 
 
 def test_feeds_of_a_provider_that_does_not_exist(tmp_path: Path) -> None:
@@ -83,8 +94,81 @@ def test_feed_that_does_not_exist(sample_home: Path) -> None:
 def test_doctor(sample_home: Path) -> None:
     code, output, _ = run("doctor", home=sample_home)
     assert code == 0
-    for word in ("home", "source", "EBBTIDE_FRED_API_KEY", "disk", "writer's lock", "published build", "last build", "feed cboe_put_call"):
+    for word in (
+        "home",
+        "source",
+        "fred: EBBTIDE_FRED_API_KEY",
+        "sec: EBBTIDE_SEC_USER_AGENT",
+        "disk",
+        "writer's lock",
+        "published build",
+        "last build",
+        "feed cboe_put_call",
+    ):
         assert word in output
+
+
+def test_doctor_tells_which_keys_are_set_without_showing_them(tmp_path: Path) -> None:
+    def keys(**settings: str) -> dict[str, tuple[str, str]]:
+        _, output, _ = run("doctor", "--json", home=tmp_path, **settings)
+        assert "0123456789abcdef" not in output and "ada@example.org" not in output
+        return {row["what"]: (row["state"], row["detail"]) for row in json.loads(output) if "EBBTIDE_" in row["what"]}
+
+    missing = keys()
+    assert missing["sec: EBBTIDE_SEC_USER_AGENT"][0] == "not set"
+    assert missing["sec: EBBTIDE_SEC_USER_AGENT"][1] == "without it sec is not asked; https://www.sec.gov/os/accessing-edgar-data"
+    assert missing["fred: EBBTIDE_FRED_API_KEY"][0] == "not set" and "without vintages" in missing["fred: EBBTIDE_FRED_API_KEY"][1]
+    there = keys(SEC_USER_AGENT="Ada ada@example.org", FRED_API_KEY="0123456789abcdef")
+    assert there == dict.fromkeys(missing, ("set", ""))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "source", "says"),
+    [
+        (("nothing",), "live", "no feed or provider 'nothing'"),
+        (("cboe_put_call",), "sample", "set EBBTIDE_SOURCE=live"),
+        (("vanguard_nav",), "live", "vanguard_nav has no live format"),
+        (("cboe_put_call", "--to", "2019-01-01"), "live", "the last day 2019-01-01 lies before the first day 2020-01-01"),
+    ],
+)
+def test_a_backfill_that_cannot_be(tmp_path: Path, arguments: tuple[str, ...], source: str, says: str) -> None:
+    code, _, errors = run("backfill", *arguments, "--from", "2020-01-01", home=tmp_path / "home", SOURCE=source)
+    assert code == 2 and says in errors
+
+
+def test_backfill_says_what_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import warehouse.refresh
+    from ingest.source import FetchFailed, KeyMissing
+
+    answers = [
+        {"seen": 250, "landed": 248, "requests": 1261},
+        {"seen": 0, "landed": 0, "requests": 0},
+        FetchFailed("feed cboe_put_call: status 500"),
+        KeyMissing("provider cboe is not asked: EBBTIDE_X is not set"),
+    ]
+    asked = []
+
+    def fetch(name: str, start: date, end: date, *, again: bool) -> object:
+        asked.append((name, str(start), str(end), again))
+        answer = answers[len(asked) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(warehouse.refresh, "fetch", fetch)
+
+    def backfill(*more: str) -> tuple[int, str, str]:
+        return run("backfill", "cboe_put_call", "--from", "2020-01-01", "--to", "2020-12-31", *more, home=tmp_path / "home", SOURCE="live")
+
+    assert backfill() == (0, "cboe_put_call, 2020-01-01 to 2020-12-31: 1,261 requests, 250 files, 248 of them new\nNext: make refresh SOURCE=live\n", "")
+    code, output, _ = backfill()
+    assert code == 0 and "nothing to do" in output and "--again" in output
+    code, _, errors = backfill("--again")
+    assert code == 1 and "status 500" in errors and "goes on from there" in errors
+    code, _, errors = backfill()
+    assert code == 2 and errors == "ebbtide: provider cboe is not asked: EBBTIDE_X is not set\n"
+    day = ("cboe_put_call", "2020-01-01", "2020-12-31")
+    assert asked == [(*day, False), (*day, False), (*day, True), (*day, False)]
 
 
 def test_builds_and_rollback_to_one_not_kept(sample_home: Path) -> None:
@@ -145,7 +229,7 @@ def test_invalid_setting_names_the_variable(tmp_path: Path) -> None:
 
 
 def test_help_shows_examples() -> None:
-    for name in ("refresh", "query", "feeds"):
+    for name in ("refresh", "query", "feeds", "backfill"):
         result = CliRunner().invoke(main, [name, "--help"])
         assert result.exit_code == 0 and "Examples:" in result.output
 
