@@ -11,7 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, identifiers, ofr, prices, sec, tic, treasury
+from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, identifiers, ofr, prices, proshares, sec, tic, treasury
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import SEED, STRENGTH
@@ -34,6 +34,7 @@ _WRITERS = {
     prices.files: {"price_daily"},
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
     sec.files: {"sec_nport"},
+    proshares.files: {"proshares_nav"},
     identifiers.files: {"sec_fails_to_deliver", "sec_company_ticker"},
 }
 
