@@ -559,7 +559,7 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
         else:
             measures.append(name)
     others = [quote(name) for name in names if name not in {c.name for c in feed.measures}]
-    changed = " or ".join(f"{quote(c.name)} is distinct from lag({quote(c.name)}) over versions" for c in feed.measures) or "false"
+    changed = " or ".join(f"{quote(c.name)} is distinct from lag({quote(c.name)}) over versions" for c in feed.measures if not feed.immutable) or "false"
     group = quote(feed.key[0]) if feed.lag_by else "null::varchar"
     rule, provider = "publication.rule_at", "null::timestamp"
     if feed.vintage_column:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import re
 import struct
 import tempfile
@@ -437,7 +438,120 @@ def one_by_one(read: Callable[[duckdb.DuckDBPyConnection, Feed, LandedFile], Rec
     return read_each
 
 
+# Texts that say that a cell of a wide table holds no value.
+NOT_STATED = ("", ".", "-", "--", "*", "NA", "N.A.", "N/A")
+
+
+def one_row_a_value(
+    connection: duckdb.DuckDBPyConnection,
+    file: LandedFile,
+    table: str,
+    *,
+    width: int,
+    kept: Mapping[str, str],
+    cells: Mapping[int, Mapping[str, str]],
+    value: str,
+    kinds: Mapping[str, str],
+    above: Mapping[str, int],
+    missing: str,
+) -> Records:
+    """Records of a wide table of text columns, one column a series: a record a line and column that states a value.
+
+    Parameters
+    ----------
+    table
+        Table of text columns c0, c1, ... with `_row_number`, `width` of them.
+    kept
+        SQL over the text columns by the name of what the whole line is about.
+    cells
+        Column values that a position stands for, by position; the text of the cell is the column `value`.
+    kinds
+        SQL condition over the text columns by kind, for lines that are not records.
+    above
+        Lines above the table, by kind.
+    missing
+        Kind under which cells without a value are counted.
+    """
+    from warehouse.connection import literal, quote
+
+    names = sorted({name for meaning in cells.values() for name in meaning})
+    heads = ", ".join(f"('c{at}', {at}" + "".join(f", {literal(meaning[name])}" for name in names) + ")" for at, meaning in cells.items())
+    columns = "".join(f", {quote(name)}" for name in names)
+    is_other = " or ".join(f"({rule})" for rule in kinds.values()) or "false"
+    lines = ", ".join(f"{expression} as {quote(name)}" for name, expression in kept.items())
+    stated = f"upper(coalesce(trim({quote(value)}), '')) not in ({', '.join(literal(text) for text in NOT_STATED)})"
+    body = f"""
+        (
+            select cells._row_number, heads.place, {", ".join(f"cells.{quote(name)}" for name in kept)}{columns}, cells.{quote(value)}
+            from (
+                from (select _row_number, {lines}, {", ".join(f"c{at}" for at in cells)} from {table} where not coalesce({is_other}, false))
+                unpivot include nulls ({quote(value)} for column_name in ({", ".join(f"c{at}" for at in cells)}))
+            ) as cells
+            join (values {heads}) as heads(column_name, place{columns}) using (column_name)
+        )
+    """
+    skipped = dict(above)
+    marks = "case " + " ".join(f"when {rule} then {literal(kind)}" for kind, rule in kinds.items()) + " end" if kinds else "null"
+    counts = connection.execute(f"select {marks} as kind, count(*) from {table} group by 1 having kind is not null").fetchall()
+    counts += connection.execute(f"select {literal(missing)}, count(*) from {body} where not ({stated})").fetchall()
+    for kind, count in counts:
+        skipped[kind] = skipped.get(kind, 0) + count
+    selected = ", ".join(quote(name) for name in (*kept, *names, value))
+    return Records(
+        sql=f"select {file.file_id} as _file_id, (_row_number - 1) * {width} + place as _row_number, {selected} from {body} where {stated}",
+        columns=(*kept, *names, value),
+        skipped={file.file_id: {kind: count for kind, count in skipped.items() if count}},
+    )
+
+
 # --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def array_lines(path: Path, name: str) -> Iterator[tuple[Path, str]]:
+    """The elements of one array of a large JSON document, a line each in a file of their own, and the text around the array.
+
+    A document of a hundred megabytes as one value takes many times that in memory; its elements, one by one, do not. The file is there
+    until the block ends. Raises UnreadableFile when the document has no such array or is cut off.
+    """
+    decoder = json.JSONDecoder()
+    opening = re.compile(rf'"{name}"\s*:\s*\[')
+    with path.open("rb") as start:
+        encoding = encoding_of(start.read(1 << 20))
+    with tempfile.TemporaryDirectory() as folder, path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as stream:
+        target = Path(folder) / "lines.json"
+        text, found = "", None
+        while found is None:
+            block = stream.read(1 << 20)
+            text += block
+            found = opening.search(text)
+            if found is None and not block:
+                raise UnreadableFile(f"no array {name!r} in the document; the provider may have changed the format")
+        outside, at = text[: found.start()], found.end()
+        with target.open("w", encoding="utf-8", newline="") as lines:
+            while True:
+                at = _PASSED_OVER.match(text, at).end()  # type: ignore[union-attr]
+                if text[at : at + 1] == "]":
+                    break
+                try:
+                    _, end = decoder.raw_decode(text, at)
+                except json.JSONDecodeError:
+                    end = len(text)
+                if end == len(text):  # the element, or what ends it, lies beyond the text read so far
+                    block = stream.read(1 << 20)
+                    if not block:
+                        raise UnreadableFile(f"the document ends inside the array {name!r}; fetch it again")
+                    text, at = text[at:] + block, 0
+                    continue
+                lines.write(text[at:end].replace("\n", " ").replace("\r", " ") + "\n")
+                at = end
+        outside += text[at + 1 :]
+        while block := stream.read(1 << 20):
+            outside += block
+        yield target, outside
+
+
+_PASSED_OVER = re.compile(r"[\s,]*")
 
 
 def json_documents(files: Sequence[LandedFile]) -> str:

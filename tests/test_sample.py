@@ -29,7 +29,7 @@ FIRST_YEAR = 2018
 # between two revisions of several feeds, while a margin month is late, and in the weeks of late positions reports
 EARLIER = [datetime(2023, 9, 1, 12, tzinfo=UTC), datetime(2023, 6, 25, tzinfo=UTC), datetime(2023, 3, 1, tzinfo=UTC), datetime(2022, 2, 1, tzinfo=UTC)]
 REVISED = ("ofr_fsi", "finra_margin", "gpr_daily", "tic_major_foreign_holders")
-EDITIONED = (*REVISED, "price_daily")
+EDITIONED = (*REVISED, "price_daily", "tic_cslt", "tic_slt")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,17 @@ def records(file: SampleFile) -> dict[tuple[str, str], object]:
         # the adjusted close is left out: it is no fact of its day
         table = bars(file)[["open", "high", "low", "close", "volume"]].dropna()
         return {(file.name, str(day.date())): row for day, row in zip(table.index, table.itertuples(index=False, name=None), strict=True)}
+    if file.name == "cslt.zip":
+        with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+            document = json.loads(archive.read("cslt.json"))
+        return {(each["source_id"], str(pd.Period(month[:7]).end_time.date())): value for each in document["series"] for month, value in each["observations"]}
+    if file.name in ("slt_table1.txt", "slt_table4.txt"):
+        head = lines(file)[6].split("\t")[3:]
+        return {
+            (f"{name}_{cells[1]}", str(pd.Period(cells[2]).end_time.date())): value
+            for cells in (line.split("\t") for line in lines(file)[7:-2])
+            for name, value in zip(head, cells[3:], strict=True)
+        }
     if file.name == "slt_table5.txt":
         head = lines(file)[5].split("\t")[1:]
         return {

@@ -29,6 +29,7 @@ _WRITERS = {
     gold.files: {"gld_archive"},
     treasury.files: {"treasury_par_yield", "treasury_cash_balance"},
     tic.files: {"tic_major_foreign_holders"},
+    tic.flow_files: {"tic_cslt", "tic_slt"},
     finra.files: {"finra_margin"},
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},

@@ -13,12 +13,27 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from ingest.feed import Access, Cadence, Column, Feed, Format, LandedFile, PublicationLag, Records, UnreadableFile, normalise_header
-from ingest.reader import decode, match_columns, one_by_one, sheet_table, text_table, typed_lines
+from ingest.feed import (
+    Access,
+    Cadence,
+    Column,
+    Feed,
+    FetchWindow,
+    Format,
+    LandedFile,
+    PublicationLag,
+    Records,
+    Request,
+    UnreadableFile,
+    normalise_header,
+)
+from ingest.feeds.sec.data_set import archives, table_of
+from ingest.reader import decode, one_by_one, sheet_table, typed_lines
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -76,16 +91,6 @@ _DATES = ("filing_date", "period_of_report", "signature_date")
 _COLUMNS_OF_FILING = (*_FIELDS, "published_at")
 
 
-def _table_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, path: Any, name: str) -> tuple[str, list[str]]:
-    """A table of the data set as text columns in a temporary table `name`, and its normalised headers."""
-    with path.open("rb") as stream:
-        headers = [normalise_header(cell) for cell in decode(stream.readline()).rstrip("\r\n").split("\t")]
-    landed = LandedFile(file.file_id, path, path.name, file.format)
-    table = text_table(connection, landed, skip=1, width=len(headers), delimiter="\t", quoted=False)
-    connection.execute(f"create or replace temp table {name} as select * from {table}")
-    return name, headers
-
-
 def _read_filing_tables(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
     """One record a filing: SUBMISSION with the cover page, summary page and signature of the same archive, where they are there."""
     selected: dict[str, str] = {}
@@ -94,20 +99,11 @@ def _read_filing_tables(connection: duckdb.DuckDBPyConnection, feed: Feed, file:
         path = file.path if table == "SUBMISSION" else file.beside(rf"(^|_){table}\.(tsv|txt)$")
         if path is None:
             continue
-        name, headers = _table_of(connection, file, path, f"filing_{table.lower()}")
-        if "accession_number" not in headers:
-            raise UnreadableFile(f"table {table} has no column ACCESSION_NUMBER; it has {', '.join(headers)}")
-        key = f"c{headers.index('accession_number')}"
-        first = f"{name}" if table == "SUBMISSION" else f"(select distinct on ({key}) * from {name}) as {name}"
-        joined += f" left join {first} on {name}.{key} = accession_number" if joined else f"from (select *, {key} as accession_number from {name}) as {name}"
-        selected |= {
-            column: f"{name}.c{headers.index(normalise_header(header))}"
-            for column, (of_table, header, _) in _FIELDS.items()
-            if of_table == table and normalise_header(header) in headers
-        }
-    missing = [name for name in ("cik", "filing_date", "period_of_report") if name not in selected]
-    if missing:
-        raise UnreadableFile(f"table SUBMISSION has no column for {', '.join(missing)}; the SEC may have changed the data sets")
+        fields = {normalise_header(header): column for column, (of_table, header, _) in _FIELDS.items() if of_table == table}
+        name = table_of(connection, file, path, f"filing_{table.lower()}", ["accession_number", *(title for title in fields if title != "accession_number")])
+        one_each = name if table == "SUBMISSION" else f"(select distinct on (accession_number) * from {name}) as {name}"
+        joined += f" left join {one_each} on {name}.accession_number = filing_submission.accession_number" if joined else f"from {one_each}"
+        selected |= {column: f"{name}.{title}" for title, column in fields.items()}
     body = ", ".join(f"{_iso(expression) if name in _DATES else expression} as {name}" for name, expression in selected.items())
     sql = f"""
         select *, {_PUBLISHED} as published_at
@@ -257,22 +253,18 @@ _MANAGER = {"cik": "cik", "form_13f_file_number": "form13FFileNumber", "crd_numb
 
 
 def _read_manager_tables(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
-    """One record a manager named on a cover or summary page, from the two tables of a data set."""
-    is_summary = "sequencenumber" in decode(file.path.open("rb").readline()).lower()
-    name, headers = _table_of(connection, file, file.path, "other_manager")
-    found = match_columns(feed, headers, also=("named_on", "sequence_number"))
-    sequence = (
-        f"c{found['sequence_number']}"
-        if "sequence_number" in found
-        else f"row_number() over (partition by c{found['accession_number']} order by _row_number)::varchar"
-    )
-    body = ", ".join(f"c{at} as {column}" for column, at in found.items() if column not in ("named_on", "sequence_number"))
+    """One record a manager named on a cover or summary page, from the two tables of a data set; those of a cover page are numbered here."""
+    titles = [column.names[0] if column.names else column.name for column in feed.columns if column.name != "named_on"]
+    name = table_of(connection, file, file.path, "other_manager", titles)
+    body = ", ".join(f"{title} as {column.name}" for column, title in zip((c for c in feed.columns if c.name != "named_on"), titles, strict=True))
     sql = f"""
-        select {file.file_id} as _file_id, _row_number, '{"summary page" if is_summary else "cover page"}' as named_on, {sequence} as sequence_number, {body}
-        from {name}
+        select {file.file_id} as _file_id, _row_number, case when sequence_number is null then 'cover page' else 'summary page' end as named_on,
+               * exclude (_row_number) replace (
+                   coalesce(sequence_number, row_number() over (partition by accession_number order by _row_number)::varchar) as sequence_number
+               )
+        from (select _row_number, {body} from {name})
     """
-    columns = ("named_on", "sequence_number", *(column for column in found if column not in ("named_on", "sequence_number")))
-    return Records(sql=sql, columns=columns, skipped={file.file_id: {"header": 1}})
+    return Records(sql=sql, columns=tuple(column.name for column in feed.columns), skipped={file.file_id: {"header": 1}})
 
 
 def _read_managers(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
@@ -280,6 +272,30 @@ def _read_managers(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Land
     number = filing.fields["accession_number"]
     rows = [[number, place, texts["sequenceNumber"], *(texts.get(tag, "") for tag in _MANAGER.values())] for place, texts in filing.managers]
     return _records(connection, file, ("accession_number", "named_on", "sequence_number", *_MANAGER), rows)
+
+
+# --- what is asked for ----------------------------------------------------------------------------------------------------
+
+_ARCHIVE = re.compile(r"((?P<year>\d{4})q(?P<quarter>[1-4])|\d{2}[a-z]{3}\d{4}-(?P<last>\d{2}[a-z]{3}\d{4}))_form13f(_\d+)?\.zip", re.IGNORECASE)
+
+
+def last_filing_day(file_name: str) -> date | None:
+    """Last filing day of an archive such as `2023q4_form13f.zip` or `01mar2024-31may2024_form13f.zip`; None for another name."""
+    found = _ARCHIVE.fullmatch(file_name)
+    if not found:
+        return None
+    if found["last"]:
+        return datetime.strptime(found["last"].title(), "%d%b%Y").date()
+    year, month = int(found["year"]), 3 * int(found["quarter"])
+    return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+
+
+def _data_sets(window: FetchWindow) -> Iterable[Request]:
+    def wanted(name: re.Match[str]) -> bool:
+        last = last_filing_day(name[0])
+        return last is not None and last >= window.start
+
+    yield archives(PAGE, "form-13f-data-sets.html", _ARCHIVE, wanted)
 
 
 # --- declarations -------------------------------------------------------------------------------------------------------
@@ -329,6 +345,7 @@ FILING = Feed(
     observation_column="period_of_report",
     published_column="published_at",
     bulk_after_days=36500,  # an amendment may come years later; the filing date is always that of the filing
+    immutable=True,
     columns=(
         Column("accession_number", "TEXT", "SEC id of the filing; manager, period and type where a document does not say it"),
         Column("cik", "TEXT", "SEC id of the manager, ten digits with leading zeros"),
@@ -364,6 +381,7 @@ FILING = Feed(
             re.compile(r"(?i)^\W*ACCESSION_NUMBER\tFILING_DATE\tSUBMISSIONTYPE\t"),
             one_by_one(_read_filing_tables),
             "Table SUBMISSION of a quarterly zip, with COVERPAGE, SUMMARYPAGE and SIGNATURE beside it",
+            requests=_data_sets,
         ),
         *_single_filings(_read_filing, may_be_empty=False),
     ),
