@@ -5,6 +5,7 @@ Every file here is made by hand and small; its numbers are invented.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,12 +17,15 @@ import pytest
 
 from ingest.feed import FetchWindow, LandedFile, UnreadableFile
 from ingest.feeds import FEEDS
+from ingest.feeds.proshares import FUNDS
 from ingest.landing import Arrival, Landing
 from ingest.load import load_landed
 from ingest.sample import END, render
+from ingest.sample.proshares import bull_share
 from ingest.sample.sec import AMENDED, series_of
 from ingest.sample.securities import SECURITIES, check_digit
 from ingest.sample.world import world
+from warehouse.dbt import PROJECT
 
 
 def connected() -> duckdb.DuckDBPyConnection:
@@ -316,7 +320,7 @@ COMPANIES = (
     '{"fields":["cik","name","ticker","exchange"],"data":[[1326801,"Meta Platforms, Inc.","META","Nasdaq"],[1067983,"BERKSHIRE HATHAWAY INC","BRK-B",null]]}'
 )
 NUMBERED = '{"0":{"cik_str":1326801,"ticker":"META","title":"Meta Platforms, Inc."},"1":{"cik_str":1067983,"ticker":"brk-b","title":"BERKSHIRE HATHAWAY INC"}}'
-FUNDS = '{"fields":["cik","seriesId","classId","symbol"],"data":[[36405,"S000002839","C000092055","VOO"],[36405,"S000002839","C000007774",""]]}'
+FUND_CLASSES = '{"fields":["cik","seriesId","classId","symbol"],"data":[[36405,"S000002839","C000092055","VOO"],[36405,"S000002839","C000007774",""]]}'
 
 
 def listed(folder: Path, kind: str, text: str) -> tuple[list[tuple[Any, ...]], dict[str, int], tuple[str, ...]]:
@@ -345,15 +349,54 @@ def test_both_lists_of_companies_say_the_same(tmp_path: Path, kind: str, text: s
 
 
 def test_classes_of_funds_without_symbol_are_counted(tmp_path: Path) -> None:
-    rows, skipped, columns = listed(tmp_path, "fund_json", FUNDS)
+    rows, skipped, columns = listed(tmp_path, "fund_json", FUND_CLASSES)
     assert columns == ("cik", "ticker", "series_id", "class_id", "observation_date", "published_at")
     assert rows == [("0000036405", "VOO", "S000002839", "C000092055", "2023-08-01", "2023-08-15 21:30:00")]
     assert skipped == {"without symbol": 1}
 
 
+# --- leveraged funds --------------------------------------------------------------------------------------------------------
+
+HISTORY = "Date,ProShares Name,Ticker,NAV,Prior NAV,NAV Change (%),NAV Change ($),Shares Outstanding (000),Assets Under Management"
+
+
+def test_leveraged_funds_are_read_with_and_without_assets(tmp_path: Path) -> None:
+    """Titles and quotes drift; files of 2011 end with the shares."""
+    new = f'{HISTORY}\r\n09/18/2023,"ProShares Ultra, S&P500",sso,55.6579,56.0278,-0.66021,-0.3699,"202,400.5",11265159071.3158\r\n'
+    titles = '"Date","ProShare Name","Ticker","NAV","Prior NAV","NAV Change (%)","NAV Change ($)","Shares Outstanding (000)"'
+    old = f"{titles}\n07/15/2011,Ultra,QLD,90,89,1.1,1,7500\n"
+    found = loaded(tmp_path, "proshares_nav", ("nav_csv", "SSO-historical_nav.csv", new), ("nav_csv", "QLD.csv", old))
+    rows = found.execute(
+        "select ticker, observation_date::varchar, net_asset_value, shares_outstanding, assets, fund_name from raw.proshares_nav order by 1"
+    ).fetchall()
+    assert rows == [("QLD", "2011-07-15", 90, 7500, None, "Ultra"), ("SSO", "2023-09-18", 55.6579, 202400.5, 11265159071.3158, "ProShares Ultra, S&P500")]
+    assert found.execute("select sum(rows_read), sum(rows_quarantined) from meta.file").fetchall() == [(2, 0)]
+
+
+def test_a_split_rewrites_values_and_shares_but_not_assets(tmp_path: Path) -> None:
+    landing = Landing(tmp_path / "landing")
+    for day, line in ((14, "01/12/2022,Short,SQQQ,6.0,6.1,-1.6,-0.1,1000.0,6000000"), (19, "01/12/2022,Short,SQQQ,30.0,30.5,-1.6,-0.5,200.0,6000000")):
+        landing.land(
+            [Arrival("proshares_nav", "nav_csv", "SQQQ-historical_nav.csv", f"{HISTORY}\n{line}\n".encode(), datetime(2022, 1, day, tzinfo=UTC))], "replay"
+        )
+    connection = connected()
+    load_landed(connection, [FEEDS["proshares_nav"]], landing, "build")
+    rows = connection.execute("select net_asset_value, shares_outstanding, assets, _available_at::varchar from raw.proshares_nav order by 4").fetchall()
+    assert rows == [(6, 1000, 6e6, "2022-01-13 13:00:00"), (30, 200, 6e6, "2022-01-19 00:00:00")]
+
+
+def test_the_seed_has_the_funds_that_are_fetched() -> None:
+    with (PROJECT / "seeds" / "staging" / "leveraged_fund.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["ticker"]: int(row["multiple"]) for row in csv.DictReader(file)} == FUNDS
+    (declared,) = FEEDS["proshares_nav"].formats
+    assert declared.requests
+    asked = [request.url for request in declared.requests(FetchWindow(datetime(2023, 1, 1).date(), datetime(2023, 2, 1).date()))]
+    assert asked == [f"https://accounts.profunds.com/etfdata/ByFund/{ticker}-historical_nav.csv" for ticker in FUNDS]
+
+
 # --- the sample world -------------------------------------------------------------------------------------------------------
 
-SAMPLED = ("sec_nport", "sec_fails_to_deliver", "sec_company_ticker")
+SAMPLED = ("sec_nport", "sec_fails_to_deliver", "sec_company_ticker", "proshares_nav")
 
 
 @pytest.fixture(scope="module")
@@ -373,6 +416,7 @@ def test_sample_files_load_whole(sampled: duckdb.DuckDBPyConnection) -> None:
     assert 300 < loaded_rows["sec_nport"] < 600
     assert 3_000 < loaded_rows["sec_fails_to_deliver"] < 5_000
     assert 1_000 < loaded_rows["sec_company_ticker"] < 5_000
+    assert 20_000 < loaded_rows["proshares_nav"] < 25_000
 
 
 def test_every_cusip_has_its_check_digit() -> None:
@@ -416,3 +460,31 @@ def test_flows_of_the_filings_are_those_of_the_share_counts(sampled: duckdb.Duck
     rows = sampled.execute("select sales - redemption from raw.sec_nport where series_id like 'CIK0000884394/%' and observation_date = '2023-06-30'").fetchall()
     assert rows == [(pytest.approx(flow, abs=1.0),)]
     assert sampled.execute("select min(redemption) > 1e6, count(distinct series_id) from raw.sec_nport").fetchall() == [(True, 9)]
+
+
+def test_the_bull_funds_lose_their_share_in_the_retreat(sampled: duckdb.DuckDBPyConnection) -> None:
+    share = """
+        select sum(assets) filter (where multiple > 0) / sum(assets)
+        from raw.proshares_nav inner join fund using (ticker) where observation_date between ? and ?
+    """
+    sampled.execute(f"create or replace temp table fund as select * from (values {', '.join(str(each) for each in FUNDS.items())}) as fund (ticker, multiple)")
+    before, after = (
+        sampled.execute(share, [f"{start}", f"{end}"]).fetchall()[0][0] for start, end in (("2023-01-03", "2023-06-30"), ("2023-10-01", "2023-12-29"))
+    )
+    assert before - after > 0.03
+    days, bull = bull_share(world())
+    on = np.searchsorted(days, np.datetime64("2023-03-15"))
+    assert sampled.execute(share, ["2023-03-15", "2023-03-15"]).fetchall() == [(pytest.approx(bull[on]),)]
+    # without a retreat the share of the same world is higher, by its full strength
+    _, calm = bull_share(world(strength=0))
+    end = np.searchsorted(days, np.datetime64("2023-12-29"))
+    assert np.log(calm[end] / (1 - calm[end])) - np.log(bull[end] / (1 - bull[end])) == pytest.approx(0.22 * 1.25)
+
+
+def test_leveraged_funds_move_by_their_multiple_of_the_index(sampled: duckdb.DuckDBPyConnection) -> None:
+    index = world().prices["^NDX"]
+    on = np.searchsorted(index.days, np.datetime64("2022-06-13"))
+    move = index.bars["close"][on] / index.bars["close"][on - 1] - 1
+    rows = sampled.execute("select ticker, net_asset_value / prior_net_asset_value - 1 from raw.proshares_nav where observation_date = '2022-06-13'").fetchall()
+    returns = dict(rows)
+    assert (returns["TQQQ"], returns["SQQQ"]) == (pytest.approx(3 * move, abs=2e-4), pytest.approx(-3 * move, abs=2e-4))

@@ -137,7 +137,7 @@ FEEDS = (
         ),
         url=_PAGE,
         licence="US government, public domain; CUSIP identifiers belong to the American Bankers Association and may not be sold on",
-        cadence=Cadence.DAILY,
+        cadence=Cadence.TWICE_A_MONTH,
         lag=PublicationLag(32, "24:00", source="the first half of a month about at its end, the second half about on the 15th of the next, says the page"),
         key=("cusip", "observation_date"),
         published_column="published_at",
