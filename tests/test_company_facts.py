@@ -406,6 +406,27 @@ def test_traps_of_real_companies_are_in_the_sample(loaded: RawStore) -> None:
     assert durations == [(1,), (2,), (3,), (4,)]
 
 
+def test_companies_of_the_sample_can_pay_their_debt_their_interest_or_neither(loaded: RawStore) -> None:
+    """Cash flow of fiscal 2022 before interest, against the interest and the debt that was due a year before."""
+    flows = loaded.rows(
+        f"""
+        select cik, sum(value) filter (where tag = '{CASH_FLOW}'), sum(value) filter (where tag = 'InterestPaidNet'),
+               (select any_value(due.value) from raw.sec_companyfacts as due
+                where due.cik = flow.cik and due.tag = 'LongTermDebtCurrent' and year(due.observation_date) = 2021 and month(due.observation_date) = 12)
+        from raw.sec_companyfacts as flow
+        where observation_date = '2022-12-31' and duration_days = 365 and form = '10-K' and year(filed) = 2023
+        group by cik
+        """
+    )
+    ticker = {cik: name for name, cik in sample_company.ticker_of().items()}
+    kinds = {}
+    for cik, cash, interest, due in flows:
+        before_interest = cash + interest
+        kinds[ticker[cik]] = "unknown" if due is None else "hedge" if before_interest >= interest + due else "speculative" if cash >= 0 else "ponzi"
+    assert {kinds[name] for name in ("AMZN", "GOOGL", "TSLA", "JNJ")} == {"hedge"}
+    assert (kinds["NEE"], kinds["BA"], kinds["JPM"]) == ("speculative", "ponzi", "unknown")
+
+
 def test_managers_file_in_time_under_numbers_of_their_own(loaded: RawStore) -> None:
     seen = set()
     for cik in seed.managers():

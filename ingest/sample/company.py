@@ -47,6 +47,7 @@ class _Company:
     debt: float
     interest: float
     fiscal_year_end: int = 12
+    due_share: float = 0.08  # of the debt, within a year
     first: str = "2009-06"
     shares_tag: str = "dei"  # dei: on the cover; us-gaap: on the balance sheet; none: only the diluted mean
     financial: bool = False
@@ -73,8 +74,8 @@ COMPANIES: dict[str, _Company] = {
     "PG": _Company(82, 0.01, 0.21, 0.04, 0.18, 2.36, -0.01, 34, 0.025, 6, buys_back=True),
     "WMT": _Company(625, 0.03, 0.05, 0.025, 0.025, 2.69, -0.02, 46, 0.045, 1),
     "CVX": _Company(200, 0.02, 0.18, 0.08, 0.11, 1.88, 0.00, 21, 0.030),
-    # debt that cash flow serves but does not repay
-    "NEE": _Company(26, 0.05, 0.42, 0.65, 0.20, 2.03, 0.01, 68, 0.045, splits=(("2020-10-27", 4),)),
+    # cash flow pays the interest, not the debt that falls due
+    "NEE": _Company(26, 0.05, 0.42, 0.65, 0.20, 2.03, 0.01, 68, 0.045, due_share=0.2, splits=(("2020-10-27", 4),)),
     "LIN": _Company(33, 0.04, 0.28, 0.11, 0.17, 0.485, -0.02, 19, 0.020, first="2018-12"),
     "BA": _Company(76, 0.00, 0.06, 0.02, 0.05, 0.605, 0.00, 53, 0.047, losses_from="2019-06"),
     "PLD": _Company(8.0, 0.14, 0.65, 0.35, 0.38, 0.924, 0.05, 29, 0.030),
@@ -136,7 +137,7 @@ def _reports(seed_of_world: int, ticker: str, cik: str) -> Iterator[Report]:
     season = np.array([0.96, 0.98, 1.00, 1.06])[quarter - 1]
     revenue = made.revenue * 1e9 / 4 / (1 + made.growth) ** age * season * np.exp(0.03 * rng.standard_normal(len(months)))
     losing = months >= np.datetime64(made.losses_from, "M")
-    cash_flow = revenue * (made.cash_margin + 0.03 * rng.standard_normal(len(months)) - np.where(losing, 1.2 * made.cash_margin, 0.0))
+    cash_flow = revenue * (made.cash_margin + 0.03 * rng.standard_normal(len(months)) - np.where(losing, 1.8 * made.cash_margin, 0.0))
     income = revenue * (made.net_margin + 0.02 * rng.standard_normal(len(months)) - np.where(losing, 2.0 * made.net_margin, 0.0))
     capex = revenue * made.capex_share * np.exp(0.10 * rng.standard_normal(len(months)))
     debt = made.debt * 1e9 / (1 + made.growth / 2) ** age * np.exp(0.02 * rng.standard_normal(len(months)))
@@ -215,8 +216,8 @@ def _facts(
     if made.financial:
         yield ("us-gaap", "LongTermDebt", "USD", None, end, float(np.round(debt[at], -6)))
     else:
-        yield ("us-gaap", "LongTermDebtNoncurrent", "USD", None, end, float(np.round(0.92 * debt[at], -6)))
-        yield ("us-gaap", "LongTermDebtCurrent", "USD", None, end, float(np.round(0.08 * debt[at], -6)))
+        yield ("us-gaap", "LongTermDebtNoncurrent", "USD", None, end, float(np.round((1 - made.due_share) * debt[at], -6)))
+        yield ("us-gaap", "LongTermDebtCurrent", "USD", None, end, float(np.round(made.due_share * debt[at], -6)))
     if made.shares_tag == "dei":
         # the cover counts shares a week before filing
         cover = date.fromordinal(filed.toordinal() - 7)

@@ -61,8 +61,8 @@ def filings(content: bytes) -> list[Filing]:
         lists = document["filings"]["recent"] if "filings" in document else document
         rows = zip(*(lists[name] for name in _COLUMNS.values()), strict=True)
         return [
-            Filing(accession, form, date.fromisoformat(filed), date.fromisoformat(reported) if reported else None, document_name, int(size))
-            for accession, form, filed, reported, document_name, size in rows
+            Filing(accession, form, date.fromisoformat(filed), date.fromisoformat(reported) if reported else None, path or "", int(size or 0))
+            for accession, form, filed, reported, path, size in rows
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableFile(f"not a list of submissions ({error}); fetch it again") from error
