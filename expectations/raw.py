@@ -836,11 +836,53 @@ def _venue_volume(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     return _rows_reconciled(build, feed, "tapes_add_up", "Tapes A, B and C add up to the total.", parted, "total_shares, total_notional, total_trade_count")
 
 
+def _short_interest(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    return _rows_reconciled(
+        build,
+        feed,
+        "change_is_current_less_previous",
+        "The change is the current less the previous position.",
+        "abs(current_short_position - previous_short_position - change_from_previous) > 0.5",
+        "current_short_position, previous_short_position, change_from_previous",
+    )
+
+
+def _short_volume(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    return [
+        *_rows_reconciled(
+            build,
+            feed,
+            "short_volume_is_part_of_volume",
+            "Exempt short sales are among the short sales, and these among all volume.",
+            "short_volume > total_volume + 0.001 or short_exempt_volume > short_volume + 0.001",
+            "short_exempt_volume, short_volume, total_volume",
+        ),
+        Check(
+            "files_state_their_count",
+            "Every file ends with the number of its records; without it, a file that was cut off cannot be told.",
+            "warning",
+            query(
+                """
+                with loaded as (
+                    select distinct _file_id from {batch}
+                )
+                select files.file_id, files.name, files.rows_read
+                from loaded
+                inner join meta.file as files on files.file_id = loaded._file_id
+                where files.skipped['trailer'] is null
+                """
+            ),
+        ),
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = {
     "cboe_put_call": _put_call,
     "cboe_index_history": _close_in_range,
     "cboe_market_history": _venue_volume,
     "price_daily": _close_in_range,
+    "finra_short_interest": _short_interest,
+    "finra_short_volume": _short_volume,
     "cftc_tff": _commitments({"dealer": True, "asset_manager": True, "leveraged_funds": True, "other_reportable": True}),
     "cftc_disaggregated": _commitments({"producer": False, "swap_dealer": True, "managed_money": True, "other_reportable": True}),
     "ofr_fsi": _financial_stress,

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -151,6 +152,12 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             late_pairs = json.loads(by_name[file.name][-1].content)[series]["timeseries"]["aggregation"]
             pairs = early_series["timeseries"]["aggregation"]
             assert pairs == late_pairs[: len(pairs)], file.name
+        elif file.feed in ("finra_short_interest", "finra_off_exchange"):
+            late = [tuple(sorted(row.items(), key=str)) for row in json.loads(by_name[file.name][-1].content)]
+            assert {tuple(sorted(row.items(), key=str)) for row in json.loads(file.content)} <= set(late), file.name
+        elif file.name.endswith(".zip"):
+            members, late_members = (_members(each) for each in (file, by_name[file.name][-1]))
+            assert members == {name: late_members[name] for name in members}, file.name
         elif file.format == "api_json":
             assert _vintages(file) == {key for key in _vintages(by_name[file.name][-1]) if _known_vintage(key[1], as_of)}
         elif file.feed in ("fred_series", "cboe_index_history", "vanguard_nav"):
@@ -161,6 +168,11 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
         elif file.feed in ("ssga_nav", "gpr_monthly", "gld_archive"):
             late = {tuple(map(str, row)) for row in sheet(by_name[file.name][-1], -1)}
             assert {tuple(map(str, row)) for row in sheet(file, -1)[4:]} <= late, file.name
+
+
+def _members(file: SampleFile) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(file.content)) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
 
 
 def _known(editions: list[SampleFile], as_of: datetime) -> dict[tuple[str, str], object]:

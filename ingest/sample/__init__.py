@@ -11,7 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, ofr, prices, sec, tic, treasury
+from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, ofr, prices, sec, shorts, tic, treasury
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import SEED, STRENGTH
@@ -30,6 +30,7 @@ _WRITERS = {
     treasury.files: {"treasury_par_yield", "treasury_cash_balance"},
     tic.files: {"tic_major_foreign_holders"},
     finra.files: {"finra_margin"},
+    shorts.files: {"finra_short_interest", "finra_short_volume", "finra_off_exchange"},
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},

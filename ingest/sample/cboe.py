@@ -10,6 +10,7 @@ import numpy as np
 from ingest.sample import dates
 from ingest.sample.file import SampleFile, View, number, text
 from ingest.sample.process import autoregression, interpolated, path, stream
+from ingest.sample.tables import Floats
 from ingest.sample.world import World
 
 DAILY_FROM = np.datetime64("2019-10-07", "D")
@@ -59,16 +60,28 @@ _VENUES = (
 _TAPES = {"A": 0.52, "B": 0.18, "C": 0.30}
 
 
-def _volume(world: World, view: View) -> Iterator[SampleFile]:
-    """One file a year, a line a venue and day; the total is the sum of the tapes."""
+def _traded(world: World) -> Floats:
+    """Dollars traded by session and venue."""
     days = world.sessions
     noise = 0.16 * autoregression(stream(world.seed, "turnover").standard_normal(len(days)), 0.6)
     nyse = 1e9 * interpolated(days, world.drivers.story(_NYSE_TURNOVER, _NYSE_TURNOVER_RETREAT)) * np.exp(noise - 0.5 * 0.16**2)
     rng = stream(world.seed, "venues")
     shares = np.array([share for _, share in _VENUES]) * np.exp(0.04 * rng.standard_normal((len(days), len(_VENUES))))
     shares[:, 0] = _VENUES[0][1]
+    return np.asarray(nyse[:, None] * (shares / _VENUES[0][1]))
+
+
+def off_exchange_shares(world: World) -> Floats:
+    """Shares traded off exchange by session: those of the trade reporting facilities."""
+    facilities = ["TRF" in venue for venue, _ in _VENUES]
+    return np.asarray(_traded(world)[:, facilities].sum(axis=1) / 50)
+
+
+def _volume(world: World, view: View) -> Iterator[SampleFile]:
+    """One file a year, a line a venue and day; the total is the sum of the tapes."""
+    days = world.sessions
     # dollars by day, venue, tape; a share costs some 50 dollars, a trade has some 150 shares
-    notional = nyse[:, None, None] * (shares / _VENUES[0][1])[:, :, None] * np.array(list(_TAPES.values()))
+    notional = _traded(world)[:, :, None] * np.array(list(_TAPES.values()))
     measures = {"Shares": np.round(notional / 50), "Notional": np.round(notional, 2), "Trade Count": np.round(notional / 7500)}
     shown = view.shows(days, dates.published(days, dates.lag_of("cboe_market_history")))
     header = ",".join(["Day", "Market Participant", *(f"{part} {name}" for name in measures for part in (*(f"Tape {tape}" for tape in _TAPES), "Total"))])
