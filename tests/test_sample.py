@@ -147,7 +147,7 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert set(file.content.splitlines()) <= set(by_name[file.name][-1].content.splitlines()), file.name
         elif file.feed == "treasury_cash_balance":
             assert json.loads(by_name[file.name][-1].content)["data"][: len(json.loads(file.content)["data"])] == json.loads(file.content)["data"]
-        elif file.feed == "ofr_hfm":
+        elif file.feed in ("ofr_hfm", "ofr_stfm"):
             ((series, early_series),) = json.loads(file.content).items()
             late_pairs = json.loads(by_name[file.name][-1].content)[series]["timeseries"]["aggregation"]
             pairs = early_series["timeseries"]["aggregation"]

@@ -25,7 +25,7 @@ _WRITERS = {
     cboe.files: {"cboe_put_call", "cboe_index_history", "cboe_market_history"},
     fred.files: {"fred_series"},
     cftc.files: {"cftc_tff", "cftc_disaggregated"},
-    ofr.files: {"ofr_fsi", "ofr_hfm"},
+    ofr.files: {"ofr_fsi", "ofr_hfm", "ofr_stfm"},
     gold.files: {"gld_archive"},
     treasury.files: {"treasury_par_yield", "treasury_cash_balance"},
     tic.files: {"tic_major_foreign_holders"},
