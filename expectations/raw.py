@@ -876,11 +876,44 @@ def _short_volume(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     ]
 
 
+def _settlements(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    return [
+        Check(
+            "weeklies_are_not_filled_in",
+            "The weekly VX futures of a day do not all have one price: then it was filled in from the month next to them, not settled in trade.",
+            "warning",
+            query(
+                f"""
+                with weeklies as (
+                    select observation_date, settlement_price
+                    from {{batch}}
+                    where {build.known} and regexp_matches(symbol, '^VX\\d\\d/')
+                )
+                select observation_date, count(*) as weeklies, min(settlement_price) as settlement_price
+                from weeklies
+                group by observation_date
+                having count(*) >= 3 and min(settlement_price) = max(settlement_price)
+                order by observation_date desc
+                """
+            ),
+        ),
+        *_rows_reconciled(
+            build,
+            feed,
+            "expires_after_it_is_settled",
+            "A contract is settled up to the day on which it expires.",
+            "expiration_date < observation_date",
+            "expiration_date",
+        ),
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = {
     "cboe_put_call": _put_call,
     "cboe_index_history": _close_in_range,
     "cboe_market_history": _venue_volume,
     "price_daily": _close_in_range,
+    "cboe_vx_settlement": _settlements,
     "finra_short_interest": _short_interest,
     "finra_short_volume": _short_volume,
     "cftc_tff": _commitments({"dealer": True, "asset_manager": True, "leveraged_funds": True, "other_reportable": True}),

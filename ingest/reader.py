@@ -391,7 +391,8 @@ def delimited_files(
         width = len(names)
         shape = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
         mark = "'\"'" if quoted else "''"
-        paths = ", ".join(literal(file.path) for file in files)
+        # files of the same content share their landed bytes
+        paths = ", ".join(literal(path) for path in dict.fromkeys(file.path for file in files))
         connection.execute(
             f"""
             create or replace temp table {LINES} as
@@ -449,7 +450,7 @@ def delimited_files(
         selected = selection(feed, found, {}, expressions or {}) | {name: f"landed.{quote(name)}" for name in named}
         body = ", ".join(f"{expression} as {quote(name)}" for name, expression in selected.items())
         sql = f"""
-            select landed._file_id, row_number() over (partition by landed._path order by lines._line) + landed._before as _row_number, {body}
+            select landed._file_id, row_number() over (partition by landed._file_id, landed._path order by lines._line) + landed._before as _row_number, {body}
             from {LINES} as lines
             join (values {", ".join(placed)}) as landed(_path, _file_id, _before{"".join(f", {quote(name)}" for name in named)}) using (_path)
             where not ({blank}) and not ({trailer})

@@ -22,7 +22,7 @@ __all__ = ["END", "SEED", "STRENGTH", "SampleFile", "render", "truth"]
 
 # each writer with the feeds it writes
 _WRITERS = {
-    cboe.files: {"cboe_put_call", "cboe_index_history", "cboe_market_history"},
+    cboe.files: {"cboe_put_call", "cboe_index_history", "cboe_market_history", "cboe_vx_settlement"},
     fred.files: {"fred_series"},
     cftc.files: {"cftc_tff", "cftc_disaggregated"},
     ofr.files: {"ofr_fsi", "ofr_hfm", "ofr_stfm"},
