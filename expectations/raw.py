@@ -968,7 +968,7 @@ def _trailers(build: BuildUnderCheck, feed: Feed) -> list[Check]:
         where file.skipped['trailer'] is null
         """
     )
-    said = "Each file ends with the trailers that say how many records and shares it has; one without them may be cut off."
+    said = "Each file ends with the trailers that say how many records it has; one without them may be cut off."
     return [Check("files_have_trailers", said, "warning", whole)]
 
 
@@ -1093,6 +1093,63 @@ def _filers_named(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     ]
 
 
+def _short_interest(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    return _rows_reconciled(
+        build,
+        feed,
+        "change_is_current_less_previous",
+        "The change is the current less the previous position.",
+        "abs(current_short_position - previous_short_position - change_from_previous) > 0.5",
+        "current_short_position, previous_short_position, change_from_previous",
+    )
+
+
+def _short_volume(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    return [
+        *_rows_reconciled(
+            build,
+            feed,
+            "short_volume_is_part_of_volume",
+            "Exempt short sales are among the short sales, and these among all volume.",
+            "short_volume > total_volume + 0.001 or short_exempt_volume > short_volume + 0.001",
+            "short_exempt_volume, short_volume, total_volume",
+        ),
+        *_trailers(build, feed),
+    ]
+
+
+def _settlements(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    return [
+        Check(
+            "weeklies_are_not_filled_in",
+            "The weekly VX futures of a day do not all have one price: then it was filled in from the month next to them, not settled in trade.",
+            "warning",
+            query(
+                f"""
+                with weeklies as (
+                    select observation_date, settlement_price
+                    from {{batch}}
+                    where {build.known} and regexp_matches(symbol, '^VX\\d\\d/')
+                )
+                select observation_date, count(*) as weeklies, min(settlement_price) as settlement_price
+                from weeklies
+                group by observation_date
+                having count(*) >= 3 and min(settlement_price) = max(settlement_price)
+                order by observation_date desc
+                """
+            ),
+        ),
+        *_rows_reconciled(
+            build,
+            feed,
+            "expires_after_it_is_settled",
+            "A contract is settled up to the day on which it expires.",
+            "expiration_date < observation_date",
+            "expiration_date",
+        ),
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = {
     "cboe_put_call": _put_call,
     "cboe_index_history": _close_in_range,
@@ -1113,4 +1170,7 @@ RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = 
     "tic_slt": _cross_border,
     "sec_fails_to_deliver": _trailers,
     "sec_submission": _filers_named,
+    "cboe_vx_settlement": _settlements,
+    "finra_short_interest": _short_interest,
+    "finra_short_volume": _short_volume,
 }

@@ -257,17 +257,25 @@ def text_table(
                       null_padding = {str(ragged).lower()}, store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
         """
     )
+    refuse_open_quotes(connection, [file])
+    return LINES
+
+
+def refuse_open_quotes(connection: duckdb.DuckDBPyConnection, files: Sequence[LandedFile]) -> None:
+    """Raise UnreadableFile when the reading of one of these files rejected a line that holds others, as after a quote that is not closed."""
     swallowed = connection.execute(
         """
-        select min(lines.line)
+        select scans.file_path, min(lines.line)
         from reject_line as lines join reject_scan as scans using (scan_id, file_id)
-        where scans.file_path = ? and lines.error_type in ('UNQUOTED VALUE', 'INVALID STATE') and contains(rtrim(lines.csv_line, chr(13) || chr(10)), chr(10))
+        where
+            list_contains(?::varchar[], scans.file_path) and lines.error_type in ('UNQUOTED VALUE', 'INVALID STATE')
+            and contains(rtrim(lines.csv_line, chr(13) || chr(10)), chr(10))
+        group by 1
         """,
-        [str(file.path)],
+        [[str(file.path) for file in files]],
     ).fetchone()
-    if swallowed and swallowed[0] is not None:
-        raise UnreadableFile(f"line {swallowed[0]:,} opens a quote that is not closed, and the lines below it cannot be told apart; fetch it again")
-    return LINES
+    if swallowed:
+        raise UnreadableFile(f"line {swallowed[1]:,} opens a quote that is not closed, and the lines below it cannot be told apart; fetch it again")
 
 
 def blank_lines(path: Path, after: int) -> int:
@@ -453,6 +461,7 @@ def delimited(
     values: Values = no_values,
     expressions: Mapping[str, str] | None = None,
     skip: Mapping[str, str] | None = None,
+    quoted: bool = True,
 ) -> Reader:
     """Reader of a delimited file with one header line and one record a line.
 
@@ -468,15 +477,17 @@ def delimited(
         SQL of a column where its text needs a change before it is typed; `{0}` is the text.
     skip
         SQL condition over the text columns c0, c1, ... by kind, for lines that are not records.
+    quoted
+        Whether quotes enclose values; where they do not, a quote in a name is a character like any other.
     """
     pattern = re.compile(header, re.IGNORECASE)
 
     def read(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
         number, line, title = header_line(file.path, pattern)
-        names = next(csv.reader([line], delimiter=delimiter))
+        names = next(csv.reader([line], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE))
         constant = values(file, title)
         found = match_columns(feed, headers(names), also=tuple(constant))
-        table = text_table(connection, file, skip=number + 1, width=len(names), delimiter=delimiter)
+        table = text_table(connection, file, skip=number + 1, width=len(names), delimiter=delimiter, quoted=quoted)
         kinds = {"blank": all_blank(range(len(names))), **(skip or {})}
         above = {"title": number, "header": 1, "blank": blank_lines(file.path, number + 1)}
         return split_kinds(connection, table, file, kinds, selection(feed, found, constant, expressions or {}), above)
@@ -520,6 +531,130 @@ def one_by_one(read: Callable[[duckdb.DuckDBPyConnection, Feed, LandedFile], Rec
             yield replace(read(connection, feed, file), files=(file.file_id,))
 
     return read_each
+
+
+# Small files that are read in one go.
+_TOGETHER = 200
+
+
+def delimited_files(
+    header: str,
+    *,
+    delimiter: str = ",",
+    quoted: bool = True,
+    counted: bool = False,
+    expressions: Mapping[str, str] | None = None,
+) -> Reader:
+    """Reader of many delimited files of the same columns, such as a file a day; they are read together.
+
+    The named groups of the file-name pattern are columns with one value for the whole file. Other arguments as for `delimited`.
+
+    Parameters
+    ----------
+    counted
+        The last line is a number: that of the records. A file with another number of them, or with a record that ends before its last
+        declared column, was cut off and is not read.
+    """
+    pattern = re.compile(header, re.IGNORECASE)
+
+    def read(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> Iterator[Records]:
+        alike: dict[tuple[int, str, str], list[LandedFile]] = {}
+        for file in files:
+            number, line, _ = header_line(file.path, pattern)
+            with file.path.open("rb") as stream:
+                encoding = encoding_of(stream.read(1 << 20))
+            alike.setdefault((number, line.lstrip("\ufeff"), encoding), []).append(file)
+        # members of one archive share a file: their records are numbered on
+        so_far: dict[int, int] = {}
+        for (number, line, encoding), group in alike.items():
+            names = next(csv.reader([line], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE))
+            for start in range(0, len(group), _TOGETHER):
+                yield _read_together(connection, feed, group[start : start + _TOGETHER], number, names, encoding, so_far)
+
+    def _read_together(
+        connection: duckdb.DuckDBPyConnection,
+        feed: Feed,
+        files: Sequence[LandedFile],
+        number: int,
+        names: Sequence[str],
+        encoding: str,
+        so_far: dict[int, int],
+    ) -> Records:
+        from warehouse.connection import literal, quote
+
+        columns = {column.name for column in feed.columns}
+        named = sorted(columns & {name for file in files for name in file.parameters})
+        found = match_columns(feed, plain_headers(names), also=[name for name in named if all(name in file.parameters for file in files)])
+        width = len(names)
+        shape = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
+        mark = "'\"'" if quoted else "''"
+        # files of the same content share their landed bytes
+        paths = ", ".join(literal(path) for path in dict.fromkeys(file.path for file in files))
+        connection.execute(
+            f"""
+            create or replace temp table {LINES} as
+            select row_number() over () as _line, *
+            from read_csv([{paths}], delim = {literal(delimiter)}, quote = {mark}, escape = {mark}, header = false, skip = {number + 1},
+                          auto_detect = false, columns = {{{shape}}}, encoding = '{encoding}', filename = '_path', null_padding = {str(counted).lower()},
+                          store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
+            """
+        )
+        if quoted:
+            refuse_open_quotes(connection, files)
+        blank = all_blank(range(width))
+        trailer = f"(regexp_matches(trim(c0), '^[0-9]+$') and {all_blank(range(1, width))})" if counted and width > 1 else "false"
+        cut = " or ".join(f"nullif(trim(c{at}), '') is null" for at in found.values()) if counted else "false"
+        kinds = {
+            row[0]: row[1:]
+            for row in connection.execute(
+                f"""
+                select _path, count(*) filter (where kind = 'record'), count(*) filter (where kind = 'blank'), count(*) filter (where kind = 'trailer'),
+                       max(try_cast(trim(c0) as bigint)) filter (where kind = 'trailer'), count(*) filter (where kind = 'record' and ({cut}))
+                from (select *, case when {blank} then 'blank' when {trailer} then 'trailer' else 'record' end as kind from {LINES}) as kinds
+                group by _path
+                """
+            ).fetchall()
+        }
+        rejected = dict(
+            connection.execute(
+                """
+                select scans.file_path, count(distinct lines.line)
+                from reject_line as lines join reject_scan as scans using (scan_id, file_id) group by 1
+                """
+            ).fetchall()
+        )
+        placed = []
+        skipped: dict[int, dict[str, int]] = {}
+        for file in files:
+            records, blanks, trailers, stated, short = kinds.get(str(file.path), (0, 0, 0, None, 0))
+            lines = records + rejected.get(str(file.path), 0)
+            if short:
+                raise UnreadableFile(f"{file.name}: {short:,} records end before their last column: the file was cut off; fetch it again")
+            if stated is not None and stated != lines:
+                raise UnreadableFile(f"{file.name}: its last line counts {stated:,} records, but it has {lines:,}: the file was cut off; fetch it again")
+            values = [literal(file.parameters.get(name, "")) for name in named]
+            placed.append(f"({', '.join([literal(file.path), str(file.file_id), str(so_far.get(file.file_id, 0)), *values])})")
+            so_far[file.file_id] = so_far.get(file.file_id, 0) + records
+            counts = skipped.setdefault(file.file_id, {})
+            for kind, count in {
+                "title": number,
+                "header": 1,
+                "blank": blanks + blank_lines(file.path, number + 1),
+                "trailer": trailers,
+            }.items():
+                if count:
+                    counts[kind] = counts.get(kind, 0) + count
+        selected = selection(feed, found, {}, expressions or {}) | {name: f"landed.{quote(name)}" for name in named}
+        body = ", ".join(f"{expression} as {quote(name)}" for name, expression in selected.items())
+        sql = f"""
+            select landed._file_id, row_number() over (partition by landed._file_id, landed._path order by lines._line) + landed._before as _row_number, {body}
+            from {LINES} as lines
+            join (values {", ".join(placed)}) as landed(_path, _file_id, _before{"".join(f", {quote(name)}" for name in named)}) using (_path)
+            where not ({blank}) and not ({trailer})
+        """
+        return Records(sql=sql, columns=tuple(selected), files=tuple(dict.fromkeys(file.file_id for file in files)), skipped=skipped)
+
+    return read
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

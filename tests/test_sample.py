@@ -160,7 +160,7 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert set(file.content.splitlines()) <= set(by_name[file.name][-1].content.splitlines()), file.name
         elif file.feed == "treasury_cash_balance":
             assert json.loads(by_name[file.name][-1].content)["data"][: len(json.loads(file.content)["data"])] == json.loads(file.content)["data"]
-        elif file.feed == "ofr_hfm":
+        elif file.feed in ("ofr_hfm", "ofr_stfm"):
             ((series, early_series),) = json.loads(file.content).items()
             late_pairs = json.loads(by_name[file.name][-1].content)[series]["timeseries"]["aggregation"]
             pairs = early_series["timeseries"]["aggregation"]
@@ -169,6 +169,12 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert _facts(file) == {fact for fact in _facts(by_name[file.name][-1]) if _filed_by(dict(fact)["filed"], as_of)}, file.name
         elif file.feed == "sec_filing_index":
             assert _filings(file) == {row for row in _filings(by_name[file.name][-1]) if _filed_by(row[1], as_of)}, file.name
+        elif file.feed in ("finra_short_interest", "finra_off_exchange"):
+            late = [tuple(sorted(row.items(), key=str)) for row in json.loads(by_name[file.name][-1].content)]
+            assert {tuple(sorted(row.items(), key=str)) for row in json.loads(file.content)} <= set(late), file.name
+        elif file.name.endswith(".zip"):
+            members, late_members = (_members(each) for each in (file, by_name[file.name][-1]))
+            assert members == {name: late_members[name] for name in members}, file.name
         elif file.format == "api_json":
             assert _vintages(file) == {key for key in _vintages(by_name[file.name][-1]) if _known_vintage(key[1], as_of)}
         elif file.feed in ("public_plan", "coin_metrics"):

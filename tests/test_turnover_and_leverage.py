@@ -18,7 +18,7 @@ import ingest.feed
 import ingest.source
 from ingest.feed import FetchWindow
 from ingest.feeds import FEEDS
-from ingest.feeds.ofr import HEDGE_FUND_SERIES
+from ingest.feeds.ofr import HEDGE_FUND_SERIES, SPONSORED_SERIES
 from ingest.feeds.treasury import months_to_maturity
 from ingest.landing import Arrival, Landing
 from ingest.load import load_landed
@@ -156,7 +156,7 @@ def test_every_series_is_asked_for_by_its_name() -> None:
     (declared,) = FEEDS["ofr_hfm"].formats
     assert declared.requests
     asked = list(declared.requests(FetchWindow(date(2026, 1, 1), date(2026, 9, 30))))
-    assert [request.params["mnemonic"] for request in asked] == list(HEDGE_FUND_SERIES)
+    assert [request.params["mnemonic"] for request in asked] == [*HEDGE_FUND_SERIES, *SPONSORED_SERIES]
     assert {request.url for request in asked} == {"https://data.financialresearch.gov/hf/v1/series/full"}
 
 

@@ -1,6 +1,7 @@
-"""Cboe: put/call volumes of options on its exchanges, and the histories of its volatility indices.
+"""Cboe: put/call volumes of options on its exchanges, the histories of its volatility indices, US equity volume, and VIX futures.
 
-Formats: https://www.cboe.com/us/options/market_statistics/ and https://www.cboe.com/tradable_products/vix/vix_historical_data/
+Formats: https://www.cboe.com/us/options/market_statistics/, https://www.cboe.com/tradable_products/vix/vix_historical_data/ and
+https://www.cboe.com/us/futures/market_statistics/settlement/.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, Provider, PublicationLag, Records, Request, normalise_header
-from ingest.reader import delimited, json_records, values_from_name
+from ingest.reader import delimited, delimited_files, json_records, values_from_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -246,4 +247,51 @@ MARKET_HISTORY = Feed(
     ),
 )
 
-FEEDS = (PUT_CALL, INDEX_HISTORY, MARKET_HISTORY)
+SETTLEMENTS = "https://www.cboe.com/us/futures/market_statistics/settlement/csv/"
+
+
+def _settlement_requests(window: FetchWindow) -> Iterable[Request]:
+    day = window.start
+    while day <= window.end:
+        if day.weekday() < 5:
+            yield Request(SETTLEMENTS, f"cfe_settlement_{day}.csv", {"dt": day.isoformat()}, absent=(403, 404))
+        day += timedelta(days=1)
+
+
+_SETTLEMENT_HEADER = r'^\W*Product"?\s*,\s*"?Symbol"?\s*,\s*"?Expiration\s?Date'
+
+VX_SETTLEMENT = Feed(
+    name="cboe_vx_settlement",
+    provider="cboe",
+    title="Settlement prices of volatility futures",
+    description=(
+        "Daily settlement prices on Cboe's futures exchange: VIX futures (VX, VXM) by expiration, and its other contracts. Weekly VX futures have the "
+        "week in their symbol (VX40/V6); on some days they carry one and the same price, which was filled in, not traded."
+    ),
+    url="https://www.cboe.com/us/futures/market_statistics/settlement/",
+    licence="Cboe website terms: personal and internal use, no redistribution",
+    cadence=Cadence.DAILY,
+    dated="trading day",
+    lag=PublicationLag(0, "18:00", source="settled at 16:00 New York time, on the site the same evening; the answer of an earlier hour has a header alone"),
+    key=("symbol", "observation_date"),
+    columns=(
+        Column("observation_date", "DATE", "Trading day, from the name of the file", names=("trade_date",)),
+        Column("product", "TEXT", "Product: VX VIX futures, VXM mini VIX futures, VA variance, IBHY and others"),
+        Column("symbol", "TEXT", "Contract: VX/V6 expires in October (V) of a year that ends in 6, VX40/V6 in week 40"),
+        Column("expiration_date", "DATE", "Day on which the contract expires"),
+        Column("settlement_price", "DOUBLE", "Settlement price", "index points (VX)", names=("price", "settlement_price"), minimum=0),
+    ),
+    formats=(
+        Format(
+            "settlement_csv",
+            Access.LIVE,
+            re.compile(f"(?im){_SETTLEMENT_HEADER}"),
+            delimited_files(_SETTLEMENT_HEADER),
+            "One file a trading day, the day in its name alone; a header alone means that nothing has been published",
+            file_name=re.compile(r"(?P<observation_date>(?:19|20)\d{2}-?[01]\d-?[0-3]\d)"),
+            requests=_settlement_requests,
+        ),
+    ),
+)
+
+FEEDS = (PUT_CALL, INDEX_HISTORY, MARKET_HISTORY, VX_SETTLEMENT)

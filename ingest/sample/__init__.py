@@ -33,6 +33,7 @@ from ingest.sample import (
     proshares,
     public_plans,
     sec,
+    shorts,
     tic,
     treasury,
 )
@@ -46,10 +47,10 @@ __all__ = ["END", "SEED", "STRENGTH", "SampleFile", "render", "truth"]
 
 # each writer with the feeds it writes
 _WRITERS = {
-    cboe.files: {"cboe_put_call", "cboe_index_history", "cboe_market_history"},
+    cboe.files: {"cboe_put_call", "cboe_index_history", "cboe_market_history", "cboe_vx_settlement"},
     fred.files: {"fred_series"},
     cftc.files: {"cftc_tff", "cftc_disaggregated"},
-    ofr.files: {"ofr_fsi", "ofr_hfm"},
+    ofr.files: {"ofr_fsi", "ofr_hfm", "ofr_stfm"},
     gold.files: {"gld_archive"},
     treasury.files: {"treasury_par_yield", "treasury_cash_balance"},
     tic.files: {"tic_major_foreign_holders"},
@@ -60,6 +61,7 @@ _WRITERS = {
     public_plans.files: {"public_plan"},
     coin_metrics.files: {"coin_metrics"},
     own.files: {"own_series"},
+    shorts.files: {"finra_short_interest", "finra_short_volume", "finra_off_exchange"},
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},

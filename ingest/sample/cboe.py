@@ -1,15 +1,19 @@
-"""Cboe: put/call archives and daily files, index histories, share volume by venue."""
+"""Cboe: put/call archives and daily files, index histories, share volume by venue, settlements of VIX futures."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from ingest.sample import dates
-from ingest.sample.file import SampleFile, View, number, text
+from ingest.sample.dates import Days
+from ingest.sample.file import SampleFile, View, archive, number, text
 from ingest.sample.process import autoregression, interpolated, path, stream
+from ingest.sample.tables import Floats
 from ingest.sample.world import World
 
 DAILY_FROM = np.datetime64("2019-10-07", "D")
@@ -41,11 +45,12 @@ _DAILY_PRODUCTS = (
 
 
 def files(world: World, view: View) -> Iterator[SampleFile]:
-    """Put/call archives to 2019-10-04 (frozen), one daily file a session since, the index histories, and the volume of US shares by year."""
+    """Put/call archives to 2019-10-04 (frozen), one daily file a session since, the index histories, the volume of US shares, settlements."""
     yield from _archives(world, view)
     yield from _daily(world, view)
     yield from _histories(world, view)
     yield from _volume(world, view)
+    yield from _settlements(world, view)
 
 
 # Dollars traded a day on the NYSE, billions: the article's fall from 45 to 38 in 2023.
@@ -59,16 +64,28 @@ _VENUES = (
 _TAPES = {"A": 0.52, "B": 0.18, "C": 0.30}
 
 
-def _volume(world: World, view: View) -> Iterator[SampleFile]:
-    """One file a year, a line a venue and day; the total is the sum of the tapes."""
+def _traded(world: World) -> Floats:
+    """Dollars traded by session and venue."""
     days = world.sessions
     noise = 0.16 * autoregression(stream(world.seed, "turnover").standard_normal(len(days)), 0.6)
     nyse = 1e9 * interpolated(days, world.drivers.story(_NYSE_TURNOVER, _NYSE_TURNOVER_RETREAT)) * np.exp(noise - 0.5 * 0.16**2)
     rng = stream(world.seed, "venues")
     shares = np.array([share for _, share in _VENUES]) * np.exp(0.04 * rng.standard_normal((len(days), len(_VENUES))))
     shares[:, 0] = _VENUES[0][1]
+    return np.asarray(nyse[:, None] * (shares / _VENUES[0][1]))
+
+
+def off_exchange_shares(world: World) -> Floats:
+    """Shares traded off exchange by session: those of the trade reporting facilities."""
+    facilities = ["TRF" in venue for venue, _ in _VENUES]
+    return np.asarray(_traded(world)[:, facilities].sum(axis=1) / 50)
+
+
+def _volume(world: World, view: View) -> Iterator[SampleFile]:
+    """One file a year, a line a venue and day; the total is the sum of the tapes."""
+    days = world.sessions
     # dollars by day, venue, tape; a share costs some 50 dollars, a trade has some 150 shares
-    notional = nyse[:, None, None] * (shares / _VENUES[0][1])[:, :, None] * np.array(list(_TAPES.values()))
+    notional = _traded(world)[:, :, None] * np.array(list(_TAPES.values()))
     measures = {"Shares": np.round(notional / 50), "Notional": np.round(notional, 2), "Trade Count": np.round(notional / 7500)}
     shown = view.shows(days, dates.published(days, dates.lag_of("cboe_market_history")))
     header = ",".join(["Day", "Market Participant", *(f"{part} {name}" for name in measures for part in (*(f"Tape {tape}" for tape in _TAPES), "Total"))])
@@ -154,3 +171,69 @@ def _histories(world: World, view: View) -> Iterator[SampleFile]:
         else:
             lines = [f"DATE,{name}"] + [f"{day},{close:.6f}" for day, close in zip(written, table["close"][shown].tolist(), strict=True)]
         yield SampleFile("cboe_index_history", "history_csv", f"{name}_History.csv", view.current(), text(lines))
+
+
+# Files of a month come in one archive, those of the last days singly.
+SETTLEMENTS_FROM = np.datetime64("2022-01-03", "D")
+_SINGLE_FROM = np.datetime64("2023-12-26", "D")
+_MONTH_CODES = "FGHJKMNQUVXZ"
+_LONG_RUN = 20.5  # level to which far expirations tend
+
+
+def _settlements(world: World, view: View) -> Iterator[SampleFile]:
+    """A file a session: nine monthly VIX futures, three weekly ones and mini contracts, on a curve from VIX through VIX3M to the long run."""
+    days = world.sessions[world.sessions >= SETTLEMENTS_FROM]
+    near, far = (world.indices[name]["close"].reindex(pd.DatetimeIndex(days)).to_numpy().tolist() for name in ("VIX", "VIX3M"))
+    published = dates.published(days, dates.lag_of("cboe_vx_settlement"))
+    monthly, weekly = _expirations(days[0], days[-1] + 330, world.sessions)
+    months: dict[str, list[tuple[str, bytes]]] = {}
+    singles: list[SampleFile] = []
+    for place in np.flatnonzero(view.shows(days, published)).tolist():
+        day = days[place]
+        contracts = [("VX", f"VX/{code}", expires) for expires, code in monthly if expires > day][:9]
+        contracts += [("VX", f"VX{week:02d}/{code}", expires) for expires, week, code in weekly if expires > day][:3]
+        contracts += [("VXM", f"VXM/{code}", expires) for expires, code in monthly if expires > day][:3]
+        lines = ["Product,Symbol,Expiration Date,Price"]
+        contracts.sort(key=lambda each: (each[0], each[2]))
+        lines += [f"{product},{symbol},{expires},{_curve(near[place], far[place], expires - day):.4f}" for product, symbol, expires in contracts]
+        name = f"cfe_settlement_{day}.csv"
+        if day >= _SINGLE_FROM:
+            singles.append(SampleFile("cboe_vx_settlement", "settlement_csv", name, dates.as_datetime(published[place]), text(lines)))
+        else:
+            months.setdefault(str(day)[:7], []).append((name, text(lines)))
+    for month, members in months.items():
+        # complete when the last of its sessions was published
+        inside = (days.astype("datetime64[M]") == np.datetime64(month, "M")) & (days < _SINGLE_FROM)
+        yield SampleFile("cboe_vx_settlement", "settlement_csv", f"cfe_settlement_{month}.zip", view.current(published[inside][-1]), archive(members))
+    yield from singles
+
+
+def _curve(spot: float, quarter: float, ahead: np.timedelta64) -> float:
+    """Price of a future that expires so far ahead: the index today, VIX3M at its middle, then slowly to the long run."""
+    quarters = int(ahead.astype(np.int64)) / 91.0
+    # a little dearer with time, so that no two expirations have one price
+    early = spot + (quarter - spot) * min(quarters / 0.5, 1.0) + 0.013 * quarters
+    return early + (_LONG_RUN - early) * (1 - math.exp(-0.35 * max(quarters - 0.5, 0.0)))
+
+
+def _expirations(first: np.datetime64, last: np.datetime64, sessions: Days) -> tuple[list[tuple[np.datetime64, str]], list[tuple[np.datetime64, int, str]]]:
+    """Monthly and weekly expirations: a VIX future expires 30 days before the third Friday of the next month, a weekly one on other Wednesdays."""
+    monthly = []
+    for month in np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1):
+        next_month = (month + 1).astype("datetime64[D]")
+        third_friday = next_month + (4 - (int(next_month.astype(np.int64)) + 3) % 7) % 7 + 14
+        expires = third_friday - 30
+        # the day before where that is no session, as far as sessions are known
+        if expires <= sessions[-1]:
+            expires = sessions[np.searchsorted(sessions, expires, "right") - 1]
+        year, number = str(month).split("-")
+        monthly.append((expires, f"{_MONTH_CODES[int(number) - 1]}{year[3]}"))
+    taken = {int(expires.astype("datetime64[D]").astype(np.int64) + 3) // 7 for expires, _ in monthly}
+    weekly = []
+    wednesday = first + (2 - (int(first.astype("datetime64[D]").astype(np.int64)) + 3) % 7) % 7
+    for expires in np.arange(wednesday, last + 1, 7):
+        if int(expires.astype(np.int64) + 3) // 7 not in taken:
+            year, number, _ = str(expires).split("-")
+            week = expires.astype(object).isocalendar()[1]
+            weekly.append((expires, week, f"{_MONTH_CODES[int(number) - 1]}{year[3]}"))
+    return monthly, weekly

@@ -1,4 +1,4 @@
--- grain: version of series_id, observation_date. Leverage, assets and borrowing of hedge funds, all together and by strategy.
+-- grain: version of series_id, observation_date. Leverage, assets and borrowing of hedge funds, all together and by strategy, and repo through sponsors.
 with source as (
     select * from {{ source('ofr', 'ofr_hfm') }}
     where _available_at <= {{ as_of() }}
