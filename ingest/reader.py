@@ -392,6 +392,25 @@ def one_row_a_value(
     )
 
 
+# --- periods ----------------------------------------------------------------------------------------------------------
+
+
+def period_end(text: str) -> str:
+    """SQL of the last day of a period that a text names: `2026`, `2026-S1`, `2026-Q1`, `2026-M03`, `2026-03`, with or without the hyphen.
+
+    A text that names none stays as it is.
+    """
+    value = f"upper(trim({text}))"
+    year, within = f"cast(left({value}, 4) as integer)", f"cast(regexp_extract({value}, '(\\d{{1,2}})$', 1) as integer)"
+    kinds = {
+        "\\d{4}": f"make_date({year}, 12, 31)",
+        "\\d{4}-?S[12]": f"last_day(make_date({year}, 6 * {within}, 1))",
+        "\\d{4}-?Q[1-4]": f"last_day(make_date({year}, 3 * {within}, 1))",
+        "\\d{4}(-?M|-)(0?[1-9]|1[0-2])": f"last_day(make_date({year}, {within}, 1))",
+    }
+    return "case " + " ".join(f"when regexp_full_match({value}, '{kind}') then {day}::varchar" for kind, day in kinds.items()) + f" else trim({text}) end"
+
+
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
@@ -451,7 +470,7 @@ def json_documents(files: Sequence[LandedFile]) -> str:
     rows = ", ".join(f"({literal(file.path)}, {file.file_id}" + "".join(f", {literal(file.parameters.get(n, ''))}" for n in names) + ")" for file in files)
     columns = "".join(f", {quote(n)}" for n in names)
     return f"""(
-        select landed._file_id, texts.content::json as document{columns}
+        select landed._file_id, ltrim(texts.content, chr(65279))::json as document{columns}
         from read_text([{paths}]) as texts
         join (values {rows}) as landed(path, _file_id{columns}) on landed.path = texts.filename
     )"""
