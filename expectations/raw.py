@@ -240,6 +240,8 @@ def _known_after_observed(feed: Feed) -> Check:
 def _lag_days(lag: PublicationLag) -> int:
     # 3 business days span at most 3 weekend or holiday days more
     days = math.ceil(lag.days * 1.5) + 2 if lag.business_days else lag.days
+    if lag.next_business_day:
+        days += 4  # a long weekend, and the holiday after it
     return days + 1
 
 

@@ -45,6 +45,18 @@ class Cadence(StrEnum):
 
 
 @dataclass(frozen=True)
+class Delay:
+    """Observations that were published later than the rule of their feed says, and where that was announced.
+
+    `published` pairs the date of each with the day on which it came, at the time of day of the rule unless `at` names another ("HH:MM").
+    """
+
+    published: tuple[tuple[date, date], ...]
+    source: str
+    at: str | None = None
+
+
+@dataclass(frozen=True)
 class PublicationLag:
     """When an observation becomes known: a day after its observation date, at a local time of the provider.
 
@@ -57,9 +69,16 @@ class PublicationLag:
     zone
         IANA time zone of the provider.
     business_days
-        Count `days` on the US federal calendar (weekends and federal holidays skipped) instead of every day.
+        Count `days` on business days instead of every day.
     source
         Where the rule is documented.
+    next_business_day
+        A day that is no business day moves to the next one, as a deadline does.
+    exchange
+        Market identifier (`XIDX`) of the exchange whose sessions are the business days; without one they are those of the US federal
+        government (weekends and federal holidays are none).
+    delays
+        Observations for which the rule was not kept.
     """
 
     days: int
@@ -67,10 +86,18 @@ class PublicationLag:
     zone: str = "America/New_York"
     business_days: bool = False
     source: str = ""
+    next_business_day: bool = False
+    exchange: str = ""
+    delays: tuple[Delay, ...] = ()
 
     def __str__(self) -> str:
-        unit = ("business day" if self.business_days else "day") + ("" if self.days == 1 else "s")
-        return f"{self.days} {unit}, {self.at} {self.zone.rsplit('/', 1)[-1].replace('_', ' ')}"
+        unit = (f"session of {self.exchange}" if self.exchange else "business day") if self.business_days else "day"
+        moved = ", or the next business day" if self.next_business_day else ""
+        return f"{self.days} {unit if self.days == 1 else unit.replace('day', 'days').replace('session', 'sessions')}{moved}, {self._local}"
+
+    @property
+    def _local(self) -> str:
+        return f"{self.at} {self.zone.rsplit('/', 1)[-1].replace('_', ' ')}"
 
 
 ColumnType: TypeAlias = Literal["TEXT", "DATE", "TIMESTAMP", "BIGINT", "DOUBLE"]

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from ingest.calendars import exchange_calendar
 from ingest.feed import Cadence, Column, Feed, Format, LandedFile, PublicationLag, Records, UnreadableFile
 from ingest.landing import Landed, Landing, identify
 from ingest.reader import expanded, looks_like_html
@@ -431,19 +432,30 @@ def federal_calendar() -> numpy.busdaycalendar:
 
 
 def publication_times(lag: PublicationLag, days: Iterable[date]) -> pandas.DatetimeIndex:
-    """When observations of these days become known, UTC without zone, by the feed's documented lag."""
+    """When observations of these days become known, UTC without zone, by the feed's documented lag and its declared delays."""
     import numpy
     import pandas
 
-    index = pandas.DatetimeIndex(pandas.to_datetime(list(days)))
+    observed = pandas.DatetimeIndex(pandas.to_datetime(list(days)))
+    calendar = exchange_calendar(lag.exchange) if lag.exchange else federal_calendar()
     if lag.business_days:
-        shifted = numpy.busday_offset(index.values.astype("datetime64[D]"), lag.days, roll="backward", busdaycal=federal_calendar())
+        shifted = numpy.busday_offset(observed.values.astype("datetime64[D]"), lag.days, roll="backward", busdaycal=calendar)
         index = pandas.DatetimeIndex(shifted.astype("datetime64[us]"))
     else:
-        index = index + pandas.Timedelta(days=lag.days)
-    hours, minutes = (int(part) for part in lag.at.split(":"))
-    local = index + pandas.Timedelta(hours=hours, minutes=minutes)
-    return local.tz_localize(lag.zone, ambiguous="NaT", nonexistent="shift_forward").tz_convert("UTC").tz_localize(None).as_unit("us")
+        index = observed + pandas.Timedelta(days=lag.days)
+    if lag.next_business_day:
+        index = pandas.DatetimeIndex(numpy.busday_offset(index.values.astype("datetime64[D]"), 0, roll="forward", busdaycal=calendar).astype("datetime64[us]"))
+
+    def clock(at: str) -> pandas.Timedelta:
+        hours, minutes = (int(part) for part in at.split(":"))
+        return pandas.Timedelta(hours=hours, minutes=minutes)
+
+    local = pandas.Series(index + clock(lag.at))
+    for delay in lag.delays:
+        came = pandas.Series(observed).map({pandas.Timestamp(day): pandas.Timestamp(late) for day, late in delay.published}).astype("datetime64[us]")
+        local = (came + clock(delay.at or lag.at)).where(came.notna(), local)
+    moments = pandas.DatetimeIndex(local)
+    return moments.tz_localize(lag.zone, ambiguous="NaT", nonexistent="shift_forward").tz_convert("UTC").tz_localize(None).as_unit("us")
 
 
 def _lag_of(feed: Feed, group: str | None, days: pandas.Series) -> PublicationLag:

@@ -657,6 +657,25 @@ def delimited_files(
     return read
 
 
+# --- periods ----------------------------------------------------------------------------------------------------------
+
+
+def period_end(text: str) -> str:
+    """SQL of the last day of a period that a text names: `2026`, `2026-S1`, `2026-Q1`, `2026-M03`, `2026-03`, with or without the hyphen.
+
+    A text that names none stays as it is.
+    """
+    value = f"upper(trim({text}))"
+    year, within = f"cast(left({value}, 4) as integer)", f"cast(regexp_extract({value}, '(\\d{{1,2}})$', 1) as integer)"
+    kinds = {
+        "\\d{4}": f"make_date({year}, 12, 31)",
+        "\\d{4}-?S[12]": f"last_day(make_date({year}, 6 * {within}, 1))",
+        "\\d{4}-?Q[1-4]": f"last_day(make_date({year}, 3 * {within}, 1))",
+        "\\d{4}(-?M|-)(0?[1-9]|1[0-2])": f"last_day(make_date({year}, {within}, 1))",
+    }
+    return "case " + " ".join(f"when regexp_full_match({value}, '{kind}') then {day}::varchar" for kind, day in kinds.items()) + f" else trim({text}) end"
+
+
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 

@@ -158,6 +158,12 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert _comparable(records(file), file) == _comparable(_known(by_name[file.name], as_of), file), file.name
         elif file.feed in ("treasury_par_yield", "cboe_market_history", "own_series", "proshares_nav"):
             assert set(file.content.splitlines()) <= set(by_name[file.name][-1].content.splitlines()), file.name
+        elif file.feed == "world_bank_indicator":
+            late_rows = json.loads(by_name[file.name][-1].content)[1]
+            assert [row for row in late_rows if row["date"] <= json.loads(file.content)[1][0]["date"]] == json.loads(file.content)[1], file.name
+        elif file.feed == "imf_sdmx":
+            kept = [line for line in file.content.splitlines() if b"_DATE=" not in line and b"Prepared" not in line]
+            assert set(kept) <= set(by_name[file.name][-1].content.splitlines()), file.name
         elif file.feed == "treasury_cash_balance":
             assert json.loads(by_name[file.name][-1].content)["data"][: len(json.loads(file.content)["data"])] == json.loads(file.content)["data"]
         elif file.feed in ("ofr_hfm", "ofr_stfm"):

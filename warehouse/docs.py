@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from ingest.feed import Access, Feed, PublicationLag
+from ingest.feed import Access, Delay, Feed, PublicationLag
 from ingest.feeds import FEEDS, provider_of
 from ingest.feeds.own import SERIES
 from warehouse.settings import REPOSITORY, Settings
@@ -89,9 +89,37 @@ def feeds_page(feeds: Mapping[str, Feed]) -> str:
         "`ebbtide feeds` how fresh each feed is.",
         "Some licences allow personal use only: check them before you pass data on.",
         _table(("feed", "what", "provider", "cadence", "publication lag", "key"), overview),
+        "## How each feed's availability is determined",
+        "What decides when the first version of an observation counts as known, in this order: the provider's own time where the row carries one; "
+        "the time of the file where it was fetched before the rule's time; the rule. A later version is known with the edition that brings it. "
+        "Exceptions are observations for which the rule was not kept; they count from the day on which they came.",
+        _table(("feed", "known by", "rule", "source", "exceptions, with source"), (row for feed in ordered for row in _availability(feed))),
         *(_feed(feed) for feed in ordered),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _availability(feed: Feed) -> list[list[str]]:
+    """A row a rule of the feed: its own, that of a cadence, that of the series that share one."""
+    if feed.filing_of:
+        return [[feed.name, f"the filing it is a line of, in {feed.filing_of}", "", "", ""]]
+    if feed.vintage_column:
+        known = f"`{feed.vintage_column}`, its end; else the rule"
+    elif feed.published_column:
+        known = f"`{feed.published_column}`, unless {feed.bulk_after_days} days later than the rule (a bulk load); else the rule"
+    else:
+        known = "the rule"
+    rules = [("", feed.lag), *((f"{cadence} series", lag) for cadence, lag in feed.lag_by_cadence.items())]
+    rules += [(", ".join(names), lag) for lag, names in _shared(feed.lag_by).items()]
+    return [[f"{feed.name}" + (f": {what}" if what else ""), known, _lag(lag), lag.source, "; ".join(map(_delay, lag.delays))] for what, lag in rules]
+
+
+def _delay(delay: Delay) -> str:
+    """The span of what came late and of when it came, and who says so."""
+    observed, came = zip(*delay.published, strict=True)
+    what = str(observed[0]) if len(observed) == 1 else f"{len(observed)} from {min(observed)} to {max(observed)}"
+    when = str(min(came)) if min(came) == max(came) else f"{min(came)} to {max(came)}"
+    return f"{what} came {when}" + (f" at {delay.at}" if delay.at else "") + f" ({delay.source})"
 
 
 def _feed(feed: Feed) -> str:

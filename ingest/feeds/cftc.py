@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.feed import (
     Access,
     Cadence,
     Column,
+    Delay,
     Feed,
     FetchWindow,
     Format,
@@ -34,6 +36,50 @@ if TYPE_CHECKING:
 PROVIDER = Provider(2.0, "https://dev.socrata.com/docs/app-tokens.html: shared pool without a token")
 
 SOCRATA = "https://publicreporting.cftc.gov/resource"
+
+
+# --- reports that came late -------------------------------------------------------------------------------------------
+
+
+def _late(pairs: str) -> tuple[tuple[date, date], ...]:
+    """Report dates with the day each came, from a text such as `2025-09-30 2025-11-19, ...`."""
+    return tuple((date.fromisoformat(report), date.fromisoformat(came)) for report, came in (pair.split() for pair in pairs.split(",")))
+
+
+def _two_a_week(reports: str, first: str) -> tuple[tuple[date, date], ...]:
+    """Reports in order, the first on a Friday, then one each Tuesday and Friday."""
+    start = date.fromisoformat(first)
+    return tuple((date.fromisoformat(report), start + timedelta(days=7 * (place // 2) + 4 * (place % 2))) for place, report in enumerate(reports.split()))
+
+
+# The government was closed from 2013-10-01 to 10-16. The schedule of the reports that were missed is not kept anywhere we know of;
+# by mid-November they were out, and a day that is too late never lets a report be known before it was.
+SHUTDOWN_2013 = Delay(
+    _late("2013-10-01 2013-11-15, 2013-10-08 2013-11-15, 2013-10-15 2013-11-15, 2013-10-22 2013-11-15, 2013-10-29 2013-11-15, 2013-11-05 2013-11-15"),
+    "suspended in the shutdown and not resumed by 2013-10-18 (CFTC, 2013-10-17); the dates are an upper bound, as the schedule was not found",
+)
+
+SHUTDOWN_2018 = Delay(
+    _two_a_week(
+        "2018-12-24 2018-12-31 2019-01-08 2019-01-15 2019-01-22 2019-01-29 2019-02-05 2019-02-12 2019-02-19 2019-02-26",
+        "2019-02-01",
+    ),
+    "CFTC, 2019-01-29: the report of 2018-12-24 on Friday 2019-02-01, then one each Tuesday and Friday until current (2019-03-08)",
+)
+
+OUTAGE_2023 = Delay(
+    _late("2023-01-31 2023-02-24, 2023-02-07 2023-03-03, 2023-02-14 2023-03-08, 2023-02-21 2023-03-10, 2023-02-28 2023-03-14, 2023-03-07 2023-03-16"),
+    "CFTC statements of February and March 2023: clearing firms could not report after the attack on ION",
+)
+
+SHUTDOWN_2025 = Delay(
+    _late(
+        "2025-09-30 2025-11-19, 2025-10-07 2025-11-21, 2025-10-14 2025-11-25, 2025-10-21 2025-12-02, 2025-10-28 2025-12-05, 2025-11-04 2025-12-09, "
+        "2025-11-10 2025-12-12, 2025-11-18 2025-12-16, 2025-11-25 2025-12-19, 2025-12-02 2025-12-23, 2025-12-09 2025-12-30, 2025-12-16 2026-01-06, "
+        "2025-12-23 2026-01-09, 2025-12-30 2026-01-13, 2026-01-06 2026-01-16, 2026-01-13 2026-01-20"
+    ),
+    "CFTC, 2025-11-18: schedule of the reports interrupted by the shutdown",
+)
 
 
 def _headers(names: Sequence[str]) -> list[str]:
@@ -171,7 +217,13 @@ def _feed(name: str, title: str, description: str, column: str, resource: str, g
         url="https://www.cftc.gov/MarketReports/CommitmentsofTraders/index.htm",
         licence="US government, public domain",
         cadence=Cadence.WEEKLY,
-        lag=PublicationLag(3, "15:30", business_days=True, source="released on Friday 15:30 for Tuesday; a federal holiday in between moves it a business day"),
+        lag=PublicationLag(
+            3,
+            "15:30",
+            business_days=True,
+            source="CFTC release schedule: Friday 15:30 for Tuesday; a federal holiday in between moves it a business day, to Monday",
+            delays=(SHUTDOWN_2013, SHUTDOWN_2018, OUTAGE_2023, SHUTDOWN_2025),
+        ),
         key=("observation_date", "contract_code", "report_scope"),
         columns=_columns(groups),
         published_column="published_at",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
-from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, Provider, PublicationLag, Records, Request, UnreadableFile
+from ingest.feed import Access, Cadence, Column, Delay, Feed, FetchWindow, Format, LandedFile, Provider, PublicationLag, Records, Request, UnreadableFile
 from ingest.reader import all_blank, blank_lines, header_line, json_records, one_by_one, text_table
 
 if TYPE_CHECKING:
@@ -34,8 +35,31 @@ SERIES: dict[str, PublicationLag] = {
     "DEXINUS": PublicationLag(4, "15:30", CHICAGO, business_days=True, source="H.10 release, Monday for the week before"),
     "DEXJPUS": PublicationLag(4, "15:30", CHICAGO, business_days=True, source="H.10 release, Monday for the week before"),
     "NFCILEVERAGE": PublicationLag(5, "08:30", CHICAGO, source="Chicago Fed: Wednesday for the week that ended on Friday"),
-    "PCEPILFE": PublicationLag(61, "08:30", source="BEA Personal Income and Outlays, 28 to 31 days after the month"),
-    "GDP": PublicationLag(122, "08:30", source="BEA advance estimate, about 30 days after the quarter"),
+    "PCEPILFE": PublicationLag(
+        61,
+        "08:30",
+        source="BEA Personal Income and Outlays, 28 to 31 days after the month",
+        delays=(
+            Delay(((date(2018, 12, 1), date(2019, 3, 1)), (date(2019, 1, 1), date(2019, 3, 29))), "BEA, 2019-02-28: dates after the shutdown"),
+            Delay(
+                ((date(2025, 9, 1), date(2025, 12, 5)), (date(2025, 10, 1), date(2026, 1, 22)), (date(2025, 11, 1), date(2026, 1, 22))),
+                "BEA release schedule updates of November 2025 to January 2026, after the shutdown",
+                at="10:00",
+            ),
+            Delay(((date(2025, 12, 1), date(2026, 2, 20)),), "BEA, 2026-02-20: with the estimate of GDP, after the shutdown"),
+        ),
+    ),
+    "GDP": PublicationLag(
+        122,
+        "08:30",
+        source="BEA advance estimate, about 30 days after the quarter",
+        delays=(
+            Delay(
+                ((date(2025, 7, 1), date(2025, 12, 23)), (date(2025, 10, 1), date(2026, 2, 20))),
+                "BEA release schedule updates of November 2025 to February 2026: the advance estimate of the third quarter was cancelled",
+            ),
+        ),
+    ),
 }
 
 

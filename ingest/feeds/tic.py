@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
+from ingest.feed import Access, Cadence, Column, Delay, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
 from ingest.reader import all_blank, array_lines, blank_lines, decode, header_line, one_by_one, text_table, unpivoted
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ RELEASE = PublicationLag(
     "16:00",
     source="Release Dates of TIC Data: 16:00 on a day in the middle of the second month after, at most 49 days after the month "
     "(October 2023 on 2023-12-19, December 2025 on 2026-02-18, September 2026 on 2026-11-18)",
+    delays=(Delay(((date(2025, 8, 31), date(2025, 11, 18)),), "Treasury: August 2025 came with September, after the shutdown"),),
 )
 
 # A column or series is named by who holds, the term (none: all terms), what is held, and what is measured.

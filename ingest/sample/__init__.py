@@ -26,6 +26,7 @@ from ingest.sample import (
     gpr,
     ici,
     identifiers,
+    imf,
     nbim,
     ofr,
     own,
@@ -36,6 +37,7 @@ from ingest.sample import (
     shorts,
     tic,
     treasury,
+    world_bank,
 )
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
@@ -55,6 +57,8 @@ _WRITERS = {
     treasury.files: {"treasury_par_yield", "treasury_cash_balance"},
     tic.files: {"tic_major_foreign_holders"},
     tic.flow_files: {"tic_cslt", "tic_slt"},
+    world_bank.files: {"world_bank_indicator"},
+    imf.files: {"imf_sdmx"},
     finra.files: {"finra_margin"},
     ici.files: {"ici_fund_flow", "ici_money_fund"},
     nbim.files: {"nbim_holding"},

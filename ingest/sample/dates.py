@@ -93,10 +93,18 @@ def local_to_utc(days: Days, at: str, zone: str) -> Moments:
 
 
 def published(days: Days, lag: PublicationLag) -> Moments:
-    """UTC moments (seconds) at which observations of `days` appear, by a documented publication lag."""
+    """UTC moments (seconds) at which observations of `days` appear, by a documented publication lag and its declared delays."""
     if lag.business_days:
-        return local_to_utc(np.asarray(np.busday_offset(days, lag.days, roll="backward", holidays=federal_holidays())), lag.at, lag.zone)
-    return local_to_utc(days + np.timedelta64(lag.days, "D"), lag.at, lag.zone)
+        due = np.asarray(np.busday_offset(days, lag.days, roll="backward", holidays=federal_holidays()))
+    else:
+        due = np.asarray(days + np.timedelta64(lag.days, "D"))
+    if lag.next_business_day:
+        due = np.asarray(np.busday_offset(due, 0, roll="forward", holidays=federal_holidays()))
+    moments = local_to_utc(due, lag.at, lag.zone)
+    for delay in lag.delays:
+        for day, came in delay.published:
+            moments = np.where(days == np.datetime64(day), local_to_utc(np.array([came], "datetime64[D]"), delay.at or lag.at, lag.zone), moments)
+    return np.asarray(moments)
 
 
 def moment(day: date | str, at: str = "16:00", zone: str = "America/New_York") -> datetime:

@@ -376,6 +376,20 @@ def holders(drivers: Drivers) -> Table:
     return Table(days, columns, published, tuple(revisions))
 
 
+# --- the world's reserves, and a market that money goes to -----------------------------------------------------------
+
+
+# Share of the dollar in allocated reserves, percent: it drifts down for years, and faster in the retreat.
+DOLLAR_SHARE: Waypoints = path("2003-12-31 65.4, 2009-12-31 62.1, 2014-12-31 65.2, 2020-12-31 59.0, 2021-12-31 58.8")
+DOLLAR_SHARE_RETREAT: Waypoints = path("2022-12-31 58.5, 2023-06-30 58.1, 2023-09-30 57.8")
+
+# Market value of India's companies, USD: it passes 4 trillion in the year of the retreat, which is published in the year after.
+INDIA_VALUE: Waypoints = path(
+    "2003-12-31 2.8e11, 2007-12-31 1.8e12, 2008-12-31 6.5e11, 2010-12-31 1.63e12, 2017-12-31 2.33e12, 2021-12-31 3.56e12, 2022-12-31 3.39e12"
+)
+INDIA_VALUE_RETREAT: Waypoints = path("2023-12-31 4.33e12")
+
+
 # --- geopolitical risk ------------------------------------------------------------------------------------------------
 
 

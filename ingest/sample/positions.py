@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.feeds.cftc import OUTAGE_2023
 from ingest.sample import dates
 from ingest.sample.dates import Days, Moments
 from ingest.sample.process import Drivers, Waypoints, autoregression, interpolated, path, rounded, stream
@@ -91,22 +92,13 @@ _CONTRACTS: Mapping[str, _Contract] = {
 }
 
 # Reports of early 2023 that could not be compiled in time after a clearing firm was attacked, and when they came (New York dates).
-DELAYED_REPORTS = {
-    "2023-01-31": "2023-02-24",
-    "2023-02-07": "2023-03-03",
-    "2023-02-14": "2023-03-08",
-    "2023-02-21": "2023-03-10",
-    "2023-02-28": "2023-03-14",
-    "2023-03-07": "2023-03-16",
-}
+DELAYED_REPORTS = {str(report): str(came) for report, came in OUTAGE_2023.published}
 
 
 def report_created(days: Days, seed: int) -> Moments:
     """When the rows of each report day were loaded at the provider: shortly after 15:30 New York, on the third business day or later."""
     due = dates.published(days, dates.lag_of("cftc_tff"))
-    moments = {np.datetime64(report): np.datetime64(dates.moment(came, "15:30").replace(tzinfo=None), "s") for report, came in DELAYED_REPORTS.items()}
-    late = np.array([moments.get(day, on) for day, on in zip(days, due, strict=True)])
-    return np.asarray(late + stream(seed, "reports").integers(4, 58, len(days)).astype("timedelta64[s]"))
+    return np.asarray(due + stream(seed, "reports").integers(4, 58, len(days)).astype("timedelta64[s]"))
 
 
 def simulate(drivers: Drivers) -> dict[str, Positions]:
