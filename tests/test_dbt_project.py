@@ -35,6 +35,12 @@ CALENDARS = {
 }
 
 
+LEVELS = (
+    ("^GSPC", 2700), ("^NDX", 6500), ("^NSEI", 10000), ("^VNINDEX.VN", 900), ("^JKSE", 6000), ("INR=X", 70), ("VND=X", 23000), ("IDR=X", 14000),
+    ("DX-Y.NYB", 95),
+)  # fmt: skip
+
+
 def noise(*columns: str) -> str:
     """SQL of a number in (0, 1) that depends on the columns alone."""
     return f"((hash({', '.join(columns)}) % 1000003) + 0.5) / 1000003.0"
@@ -128,7 +134,7 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
         (select * exclude (day), level * exp(sum(step) over (partition by symbol order by day)) as close
          from (select day as on_day, day, symbol, level, 0.02 * ({noise("day", "symbol")} - 0.5) + 0.01 * ({noise("day")} - 0.48) as step
                from ({CALENDARS["daily"]}) as calendar
-               cross join (values ('^GSPC', 2700), ('^NDX', 6500), {", ".join(f"('{s}', 50)" for s in SECTOR_FUNDS)}) as level(symbol, level)))
+               cross join (values {", ".join(f"('{s}', {level})" for s, level in (*LEVELS, *((fund, 50) for fund in SECTOR_FUNDS)))}) as level(symbol, level)))
     """
     put(
         connection,
@@ -169,6 +175,8 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
         select * replace (gprd + 5 as gprd, _available_at + interval 3 day as _available_at, 'edition' as _available_at_source, 2 as _file_id)
         from raw.gpr_daily where isodow(observation_date) in (1, 2);
         update raw.price_daily set _available_at = _available_at + interval 9 day where observation_date = '2022-03-10' and symbol in ('XLK', '^GSPC');
+        delete from raw.price_daily
+        where (symbol = '^VNINDEX.VN' and observation_date between '2021-02-08' and '2021-02-17') or (symbol = '^NSEI' and day(observation_date) = 15);
         insert into raw.price_daily
         select * replace (
             timestamp '2021-08-31 20:00' as _available_at, 'edition' as _available_at_source, 2 as _file_id,
@@ -347,6 +355,25 @@ def test_bitcoin_residual(builds: Path) -> None:
         r_bitcoin, r_nasdaq = (np.diff(np.log([series[day] for day in days])) for series in (bitcoin, nasdaq))
         beta = np.polyfit(r_nasdaq[:252], r_bitcoin[:252], 1)[0]
         assert value == pytest.approx(np.sum(r_bitcoin[-63:]) - beta * np.sum(r_nasdaq[-63:]))
+
+
+def test_emerging_markets_against_us_shares(builds: Path) -> None:
+    connection = later_warehouse(builds)
+    symbols = ("^GSPC", "^NSEI", "^VNINDEX.VN", "^JKSE", "INR=X", "VND=X", "IDR=X", "DX-Y.NYB")
+    for moment, value in events(connection, "em3_relative_13w"):
+        levels = {
+            symbol: sorted(newest(connection, "observation_date, close", "staging.stg_price__daily", f"symbol = '{symbol}'", moment, 400)) for symbol in symbols
+        }
+        days = [day for day, _ in levels["^GSPC"]][-316:]
+
+        def change(symbol: str, days: list[date] = days, levels: dict[str, list[tuple[Any, ...]]] = levels) -> np.ndarray:
+            known, close = zip(*levels[symbol], strict=True)
+            return np.diff(np.log([close[np.searchsorted(np.array(known), day, "right") - 1] for day in days]))
+
+        abroad = [change(index) - change(currency) for index, currency in zip(symbols[1:4], symbols[4:7], strict=True)]
+        relative, dollar = np.mean(abroad, axis=0) - change("^GSPC"), change("DX-Y.NYB")
+        beta = np.polyfit(dollar[:252], relative[:252], 1)[0]
+        assert value == pytest.approx(np.sum(relative[-63:]) - beta * np.sum(dollar[-63:]))
 
 
 def test_amihud(builds: Path) -> None:

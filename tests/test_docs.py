@@ -10,8 +10,9 @@ import click
 import pytest
 import yaml
 
+from ingest.feeds import FEEDS
 from warehouse.cli import main
-from warehouse.docs import feeds_page, outdated, settings_page
+from warehouse.docs import feeds_page, outdated, own_page, settings_page
 from warehouse.settings import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -96,6 +97,7 @@ def test_a_page_out_of_date_is_named(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "feeds.md").write_text("# Feeds\n", encoding="utf-8")
     (tmp_path / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
+    (tmp_path / "docs" / "bring-your-own.md").write_text(own_page(FEEDS), encoding="utf-8")
     assert outdated(tmp_path) == ["docs/feeds.md is out of date: run `python -m warehouse.docs`"]
 
 

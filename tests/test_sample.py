@@ -181,11 +181,11 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
         elif file.name.endswith(".zip"):
             members, late_members = (_members(each) for each in (file, by_name[file.name][-1]))
             assert members == {name: late_members[name] for name in members}, file.name
-        elif file.format == "api_json":
-            assert _vintages(file) == {key for key in _vintages(by_name[file.name][-1]) if _known_vintage(key[1], as_of)}
         elif file.feed in ("public_plan", "coin_metrics"):
             early_rows, late_rows = (_json_rows(each) for each in (file, by_name[file.name][-1]))
             assert early_rows == late_rows[: len(early_rows)], file.name
+        elif file.format == "api_json":
+            assert _vintages(file) == {key for key in _vintages(by_name[file.name][-1]) if _known_vintage(key[1], as_of)}
         elif file.feed == "nbim_holding":
             assert by_name[file.name][-1].content == file.content, file.name
         elif file.feed in ("fred_series", "cboe_index_history", "vanguard_nav"):

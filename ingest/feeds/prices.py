@@ -18,11 +18,13 @@ from ingest.reader import delimited, json_documents
 if TYPE_CHECKING:
     import duckdb
 
-# What the signals need: US indices, the S&P sector funds, index funds, Tesla (a claim of the article), three emerging markets.
+# What the signals need: US indices, the S&P sector funds, index funds, Tesla (a claim of the article), three emerging markets, and
+# their currencies in units a dollar with the dollar index (FRED has none of the rupiah and the dong, and the others days later). Yahoo gives
+# a currency the volume zero.
 SYMBOLS = (
     *("^GSPC", "^NDX", "^IXIC", "^DJI", "SPY", "QQQ"),
     *("XLK", "XLF", "XLV", "XLE", "XLI", "XLP", "XLU", "XLY", "XLB"),
-    *("TSLA", "^NSEI", "^JKSE", "^VNINDEX.VN"),
+    *("TSLA", "^NSEI", "^JKSE", "^VNINDEX.VN", "IDR=X", "INR=X", "VND=X", "DX-Y.NYB"),
 )
 
 _STOOQ_NAMES = {"^SPX": "^GSPC", "^NDQ": "^IXIC"}
@@ -95,7 +97,7 @@ FEEDS = (
         name="price_daily",
         provider="prices",
         title="Daily prices and volumes",
-        description="Open, high, low, close and volume by symbol and exchange-local day, in the currency of the exchange.",
+        description="Open, high, low, close and volume by symbol and exchange-local day, in the currency of the exchange; currencies in units a US dollar.",
         url="https://finance.yahoo.com/",
         licence="Yahoo and Stooq terms: personal use, no redistribution",
         cadence=Cadence.DAILY,

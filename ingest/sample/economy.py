@@ -27,6 +27,31 @@ _POLICY_RATE: Waypoints = path(
 )
 
 
+def dollar(drivers: Drivers) -> Floats:
+    """Broad dollar index on weekdays."""
+    days = dates.weekdays()
+    return tied_down(
+        drivers.noise("dollar", days, 0.98),
+        days,
+        path(
+            "2006-01-02 101.0, 2008-07-15 87.0, 2009-03-09 103.0, 2011-07-26 86.0, 2015-12-31 113.0, 2020-03-23 126.0, "
+            "2021-05-28 111.0, 2022-10-14 128.5, 2023-07-14 118.5, 2023-10-31 124.0, 2023-12-29 119.0"
+        ),
+        1.2,
+    )
+
+
+def rupee(drivers: Drivers) -> Floats:
+    """Rupees a dollar on weekdays."""
+    days = dates.weekdays()
+    return tied_down(
+        drivers.noise("rupee", days, 0.98),
+        days,
+        path("2004-01-02 45.6, 2008-01-02 39.4, 2013-08-28 68.0, 2018-10-09 74.2, 2022-10-19 82.7, 2023-12-29 83.2"),
+        0.5,
+    )
+
+
 def rates(drivers: Drivers) -> dict[str, tuple[Days, Floats]]:
     """FRED daily series: days and values, NaN where the provider shows a missing value."""
     days, every = dates.weekdays(), dates.all_days()
@@ -65,15 +90,6 @@ def rates(drivers: Drivers) -> dict[str, tuple[Days, Floats]]:
     two = np.maximum(0.09, 0.45 * one + 0.55 * (0.55 * ten + 0.45 * one) + 0.05 * drivers.noise("DGS2", days, 0.97))
     smooth = pd.Series(drivers.calm_volatility - 2.84).ewm(span=15).mean().to_numpy()
     credit = np.exp(1.38 + 0.78 * drivers.on(days, np.asarray(smooth)) + 0.08 * drivers.noise("credit", days, 0.99))
-    dollar = tied_down(
-        drivers.noise("dollar", days, 0.98),
-        days,
-        path(
-            "2006-01-02 101.0, 2008-07-15 87.0, 2009-03-09 103.0, 2011-07-26 86.0, 2015-12-31 113.0, 2020-03-23 126.0, "
-            "2021-05-28 111.0, 2022-10-14 128.5, 2023-07-14 118.5, 2023-10-31 124.0, 2023-12-29 119.0"
-        ),
-        1.2,
-    )
     yen = tied_down(
         drivers.noise("yen", days, 0.98),
         days,
@@ -82,12 +98,6 @@ def rates(drivers: Drivers) -> dict[str, tuple[Days, Floats]]:
             "2023-01-13 128.0, 2023-11-10 151.4, 2023-12-29 141.0"
         ),
         1.6,
-    )
-    rupee = tied_down(
-        drivers.noise("rupee", days, 0.98),
-        days,
-        path("2004-01-02 45.6, 2008-01-02 39.4, 2013-08-28 68.0, 2018-10-09 74.2, 2022-10-19 82.7, 2023-12-29 83.2"),
-        0.5,
     )
     move = np.concatenate([[0.0], np.diff(drivers.on(every, np.cumsum(drivers.shock)))])
     coin = bridge(
@@ -118,9 +128,9 @@ def rates(drivers: Drivers) -> dict[str, tuple[Days, Floats]]:
         "DFII10": daily(ten - inflation, 2, bonds_closed),
         "DFF": (every[every >= dates.FIRST_DAY], rounded(policy, 2)[every >= dates.FIRST_DAY]),
         "BAMLH0A0HYM2": daily(credit, 2, closed),
-        "DTWEXBGS": daily(dollar, 4, closed, "2006-01-02"),
+        "DTWEXBGS": daily(dollar(drivers), 4, closed, "2006-01-02"),
         "DEXJPUS": daily(yen, 2, closed),
-        "DEXINUS": daily(rupee, 2, closed),
+        "DEXINUS": daily(rupee(drivers), 2, closed),
         "CBBTCUSD": (every[since_coin], np.where(lost, np.nan, rounded(coin, 2))[since_coin]),
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ingest.sample import dates
+from ingest.sample import dates, economy
 from ingest.sample.dates import Days
 from ingest.sample.process import ONSET, Drivers, Waypoints, bridge, interpolated, path, rounded, stream, tied_down
 from ingest.sample.tables import Floats, Fund, Price
@@ -171,6 +171,12 @@ _SYMBOLS: Mapping[str, _Symbol] = {
     "^VNINDEX.VN": _Symbol(0.22, 0.19, path("2009-01-02 313.3, 2022-12-30 1007.1, 2023-12-29 1129.9"), (), (2.5e7, 7.5e8), "XSTC"),
 }
 
+# Units a dollar, with the noise between waypoints as a share of the level.
+_CURRENCIES: Mapping[str, tuple[Waypoints, float]] = {
+    "IDR=X": (path("2004-01-02 8420, 2008-11-20 12300, 2011-08-01 8480, 2015-09-29 14690, 2020-03-23 16500, 2022-12-30 15570, 2023-12-29 15390"), 0.012),
+    "VND=X": (path("2004-01-02 15640, 2011-02-11 20875, 2015-08-19 22450, 2022-10-25 24860, 2022-12-30 23630, 2023-12-29 24270"), 0.004),
+}
+
 TESLA_SPLITS = (("2020-08-31", 5), ("2022-08-25", 3))
 
 
@@ -239,7 +245,22 @@ def prices(drivers: Drivers) -> tuple[dict[str, Price], Floats]:
         scale = np.sqrt((plan.beta * sd[earlier]) ** 2 + daily**2)
         close = bridge(plan.beta * move[earlier] + own, on, drivers.story(plan.waypoints, plan.retreat), scale**2)
         add(symbol, on, close, scale, plan.volume, plan.dividend_yield)
-    return prices, market
+    return prices | {symbol: _currency(drivers, symbol) for symbol in (*_CURRENCIES, "INR=X", "DX-Y.NYB")}, market
+
+
+def _currency(drivers: Drivers, symbol: str) -> Price:
+    """Weekdays of a currency or of the dollar index, around the clock and without volume."""
+    on = dates.weekdays()
+    if symbol in _CURRENCIES:
+        waypoints, scale = _CURRENCIES[symbol]
+        close = interpolated(on, waypoints) * np.exp(tied_down(drivers.noise(symbol, on, 0.98), on, [(day, 0.0) for day, _ in waypoints], scale))
+    else:
+        # the series FRED publishes days later
+        close = economy.rupee(drivers) if symbol == "INR=X" else 0.86 * economy.dollar(drivers)
+    opened = np.concatenate([close[:1], close[:-1]])
+    span = 0.002 * np.abs(stream(drivers.seed, f"{symbol} bars").standard_normal(len(on)))
+    bars = {"open": opened, "high": np.maximum(opened, close) * (1 + span), "low": np.minimum(opened, close) * (1 - span), "close": close}
+    return Price(symbol, on, bars | {"volume": np.zeros(len(on))}, np.zeros(len(on), bool))
 
 
 # --- funds ------------------------------------------------------------------------------------------------------------

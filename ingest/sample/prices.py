@@ -21,8 +21,12 @@ _EXCHANGES = {
     "XBOM": ("NSI", "NSE", "Asia/Kolkata", "IST", "INR", "09:15", "15:30"),
     "XIDX": ("JKT", "Jakarta", "Asia/Jakarta", "WIB", "IDR", "09:00", "16:00"),
     "XSTC": ("VSE", "Vietnam", "Asia/Ho_Chi_Minh", "ICT", "VND", "09:00", "15:00"),
+    "IDR": ("CCY", "CCY", "Europe/London", "GMT", "IDR", "00:00", "23:59"),
+    "INR": ("CCY", "CCY", "Europe/London", "GMT", "INR", "00:00", "23:59"),
+    "VND": ("CCY", "CCY", "Europe/London", "GMT", "VND", "00:00", "23:59"),
+    "ICE": ("NYB", "ICE Futures", "America/New_York", "EST", "USD", "00:00", "17:00"),
 }
-_ABROAD = {"^NSEI": "XBOM", "^JKSE": "XIDX", "^VNINDEX.VN": "XSTC"}
+_ABROAD = {"^NSEI": "XBOM", "^JKSE": "XIDX", "^VNINDEX.VN": "XSTC", "IDR=X": "IDR", "INR=X": "INR", "VND=X": "VND", "DX-Y.NYB": "ICE"}
 
 
 def files(world: World, view: View) -> Iterator[SampleFile]:
@@ -65,7 +69,7 @@ def _chart(price: Price, shown: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str
     age = (days[-1] - days).astype(np.int64)
     meta = {
         "currency": currency, "symbol": price.symbol, "exchangeName": exchange, "fullExchangeName": full_name,
-        "instrumentType": "INDEX" if price.symbol.startswith("^") else "EQUITY" if price.splits else "ETF", "firstTradeDate": int(seconds[0]),
+        "instrumentType": _instrument(price), "firstTradeDate": int(seconds[0]),
         "regularMarketTime": close_second, "gmtoffset": int(_offset(days[-1], zone)), "timezone": zone_name, "exchangeTimezoneName": zone,
         "regularMarketPrice": float(bars["close"][-1]), "chartPreviousClose": float(bars["close"][0]), "priceHint": 2,
         "currentTradingPeriod": {"regular": {"timezone": zone_name, "start": int(seconds[-1]), "end": close_second, "gmtoffset": int(_offset(days[-1], zone))}},
@@ -86,6 +90,12 @@ def _chart(price: Price, shown: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str
         "adjclose": [{"adjclose": array(np.round(bars["close"] * np.exp(-price.dividend_yield * age / 365.25), 6))}],
     }
     return {"chart": {"result": [result], "error": None}}
+
+
+def _instrument(price: Price) -> str:
+    if price.symbol.endswith("=X"):
+        return "CURRENCY"
+    return "INDEX" if price.symbol.startswith("^") or price.symbol == "DX-Y.NYB" else "EQUITY" if price.splits else "ETF"
 
 
 def _offset(day: np.datetime64, zone: str) -> float:

@@ -9,6 +9,7 @@
     'cot_lev_gross_es',
     'cot_lev_net_vix',
     'defensive_rotation_flow',
+    'em3_relative_13w',
     'etf_core3_flow',
     'gold_etf_tonnes_13w',
     'gpr_ma30',
