@@ -11,7 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, ofr, prices, sec, tic, treasury
+from ingest.sample import cboe, cftc, damodaran, dates, finra, fred, funds, gold, gpr, ofr, prices, sec, shiller, tic, treasury
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import SEED, STRENGTH
@@ -23,17 +23,19 @@ __all__ = ["END", "SEED", "STRENGTH", "SampleFile", "render", "truth"]
 # each writer with the feeds it writes
 _WRITERS = {
     cboe.files: {"cboe_put_call", "cboe_index_history", "cboe_market_history"},
-    fred.files: {"fred_series"},
+    fred.files: {"fred_series", "fred_series_info"},
     cftc.files: {"cftc_tff", "cftc_disaggregated"},
     ofr.files: {"ofr_fsi", "ofr_hfm"},
     gold.files: {"gld_archive"},
-    treasury.files: {"treasury_par_yield", "treasury_cash_balance"},
+    treasury.files: {"treasury_par_yield", "treasury_real_yield", "treasury_cash_balance"},
     tic.files: {"tic_major_foreign_holders"},
     finra.files: {"finra_margin"},
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
     sec.files: {"sec_nport"},
+    shiller.files: {"shiller_market"},
+    damodaran.files: {"damodaran_erp_monthly", "damodaran_erp_yearly", "damodaran_industry_pe"},
 }
 
 
