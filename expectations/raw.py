@@ -47,6 +47,9 @@ TOLERATED_WEEKENDS = 0.02
 # Columns CFTC leaves empty whenever fewer than four traders report.
 OFTEN_WITHHELD = "traders_"
 
+# Columns that come with a later update than the rest of their row: earnings are reported one or two quarters after the price.
+COME_LATER: Mapping[str, tuple[str, ...]] = {"shiller_market": ("dividend", "earnings", "real_dividend", "real_earnings", "real_total_return_scaled_earnings")}
+
 # A break in the newest days stops the publish until the provider corrects it; one further back is history, and stops it only
 # when more than this share of all rows is broken.
 NEWEST_DAYS = 31
@@ -493,6 +496,7 @@ def _distribution(build: BuildUnderCheck, feed: Feed) -> Iterable[Check]:
         )
         """
     )
+    later = "".join(f" and measure <> '{name}'" for name in COME_LATER.get(feed.name, ()))
     values_lost = query(
         f"""
         select
@@ -501,7 +505,7 @@ def _distribution(build: BuildUnderCheck, feed: Feed) -> Iterable[Check]:
             count(*) filter (where age > 5 and value is null) as null_before,
             count(*) filter (where age > 5) as observations_before
         from observed
-        where not starts_with(measure, '{OFTEN_WITHHELD}')
+        where not starts_with(measure, '{OFTEN_WITHHELD}'){later}
         group by all
         having null_of_newest_5 >= 3 and observations_before >= 8 and null_before < 0.2 * observations_before
         order by all
@@ -750,6 +754,17 @@ def _gold(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     ]
 
 
+def _one_price_level(build: BuildUnderCheck, feed: Feed) -> list[Check]:
+    return _rows_reconciled(
+        build,
+        feed,
+        "real_columns_share_a_price_level",
+        "Price and dividends of a month are put into the same month's consumer prices, within 0.1%.",
+        "abs((real_price / nullif(price, 0)) / nullif(real_dividend / nullif(dividend, 0), 0) - 1) > 0.001",
+        "price, real_price, dividend, real_dividend",
+    )
+
+
 def _fund_assets(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     return _rows_reconciled(
         build,
@@ -848,5 +863,6 @@ RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = 
     "ssga_nav": _fund_assets,
     "ishares_nav": _fund_assets,
     "vanguard_nav": _fund_assets,
+    "shiller_market": _one_price_level,
     "tic_major_foreign_holders": _foreign_holders,
 }
