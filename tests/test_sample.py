@@ -27,7 +27,7 @@ REALDATA = Path(os.environ.get("EBBTIDE_REALDATA", Path(__file__).parents[2] / "
 FIRST_YEAR = 2018
 # between two revisions of several feeds, while a margin month is late, and in the weeks of late positions reports
 EARLIER = [datetime(2023, 9, 1, 12, tzinfo=UTC), datetime(2023, 6, 25, tzinfo=UTC), datetime(2023, 3, 1, tzinfo=UTC), datetime(2022, 2, 1, tzinfo=UTC)]
-REVISED = ("ofr_fsi", "finra_margin", "gpr_daily", "tic_major_foreign_holders", "shiller_market")
+REVISED = ("ofr_fsi", "finra_margin", "gpr_daily", "tic_major_foreign_holders", "shiller_market", "epu_daily")
 EDITIONED = (*REVISED, "price_daily")
 
 
@@ -68,6 +68,9 @@ def records(file: SampleFile) -> dict[tuple[str, str], object]:
         return {("", line.split(",", 1)[0]): line for line in lines(file)[1:]}
     if file.name == "margin-statistics.xlsx":
         return {("", str(pd.Period(str(row[0])).end_time.date())): tuple(row[1:]) for row in sheet(file)[1:]}
+    if file.name == "All_Daily_Policy_Data.csv":
+        cells = (line.split(",") for line in lines(file)[1:])
+        return {("", f"{year}-{int(month):02}-{int(day):02}"): value for day, month, year, value in cells}
     if file.name == "ie_data.xls":
         months = (row for row in sheet(file)[8:] if isinstance(row[0], float))
         return {("", str(pd.Period(f"{row[0]:.2f}".replace(".", "-")).end_time.date())): tuple(row[1:]) for row in months}

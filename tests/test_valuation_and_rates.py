@@ -1,4 +1,4 @@
-"""What shares cost and what they are measured against: Shiller, Damodaran, FRED and its vintages, real yields, gold and bond funds.
+"""What shares cost and what they are measured against: Shiller, Damodaran, FRED and its vintages, real yields, gold and bond funds; policy.
 
 Every file here is made by hand and small; its numbers are invented. The layouts are those of the providers.
 """
@@ -43,6 +43,7 @@ SAMPLED = (
     "fred_series_info",
     "ishares_nav",
     "gld_archive",
+    "epu_daily",
 )
 
 
@@ -97,7 +98,7 @@ def shiller(*rows: Sequence[Any], above: int = 1) -> bytes:
 
 
 def test_october_is_not_january(store: RawStore) -> None:
-    rows = [month(1871.01, 1871 + 0.5 / 12, cape="NA"), month(2025.1, 2025 + 9.5 / 12), month(2025.12, 2025 + 11.5 / 12), month("2026.10", "")]
+    rows = [month(1871.01, 1871 + 0.5 / 12, cape="NA"), month(2025.0999999, 2025 + 9.5 / 12), month(2025.12, 2025 + 11.5 / 12), month("2026.10", "")]
     file = store.take("shiller_market", "ie_data.xls", shiller(*rows), edition_at=datetime(2026, 11, 20, tzinfo=UTC))
     assert (file["rows_loaded"], file["rows_quarantined"]) == (3, 1)
     assert store.rows("select observation_date::varchar, cape from raw.shiller_market order by 1") == [
@@ -114,6 +115,15 @@ def test_repeated_headings_are_told_apart_by_what_stands_above(store: RawStore) 
     columns = "price, dividend, earnings, consumer_price_index, long_interest_rate_percent, real_price, real_dividend, real_total_return_price, "
     columns += "real_earnings, real_total_return_scaled_earnings, cape, total_return_cape, excess_cape_yield"
     assert store.rows(f"select {columns} from raw.shiller_market") == [(101.5, 2.0, 5.0, 250.0, 4.25, 202.0, 3.0, 300.0, 6.0, 7.0, 30.5, 32.5, 0.0125)]
+
+
+def test_the_workbook_before_total_return_columns_is_read(store: RawStore) -> None:
+    """Until 2018 each heading stood once, so nothing above it is needed."""
+    heads = ["Date", "P", "D", "E", "CPI", "Fraction", "Rate GS10", "Price", "Dividend", "Earnings", "CAPE"]
+    row = [2017.1, 2557.0, 48.0, 105.0, 246.7, 2017 + 9.5 / 12, 2.36, 2600.0, 49.0, 107.0, 31.2]
+    store.take("shiller_market", "ie_data.xls", old_workbook(Data=[["Stock Market Data"], [], heads, row]))
+    columns = "observation_date::varchar, price, real_price, earnings, real_earnings, cape, total_return_cape, excess_cape_yield"
+    assert store.rows(f"select {columns} from raw.shiller_market") == [("2017-10-31", 2557.0, 2600.0, 105.0, 107.0, 31.2, None, None)]
 
 
 def test_a_month_whose_fraction_says_another_is_quarantined(store: RawStore) -> None:
@@ -273,7 +283,7 @@ def year(label: object, premium: object) -> list[object]:
 @pytest.mark.parametrize("headline", ["Implied ERP (FCFE)", "Implied Premium (FCFE)"])
 def test_a_row_of_a_year_is_of_its_last_day_and_averages_are_no_years(store: RawStore, headline: str) -> None:
     """The row 2025 is what is quoted for the start of 2026; the dividend discount premium beside it is another measure."""
-    header = [headline if name == "Implied ERP (FCFE)" else name for name in YEARLY]
+    header = [headline if name == "Implied ERP (FCFE)" else name.replace("Implied Premium", "Implied\nPremium") for name in YEARLY]
     title = [["Date updated:", date(2026, 1, 5)], ["Created by:", "Aswath Damodaran"], [], [], [], []]
     summary = [["Period", "ERP"], ["1960-2025", 0.0425], ["2016-2025", 0.05], ["Average of 2006 to 2025", "", "", 0.0516], ["* trailing"]]
     file = store.take(
@@ -549,6 +559,25 @@ def test_every_fund_is_asked_for() -> None:
     assert {"XLB", "XLE", "XLF", "XLI", "XLRE"} < set(SSGA_TICKERS)
 
 
+# --- policy uncertainty -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "day,month,year,daily_policy_index\n1,1,1985,103.83\n13,10,2026,\n14,10,2026,x\n,,,\nPreliminary since September,,,\n",
+        '\ufeff"year","month","day","daily_policy_index","articles"\r\n1985,1,1,103.83,5\r\n2026,10,13,,\r\n2026,10,14,x,\r\n,,,,\r\nNote\r\n',
+    ],
+    ids=["as published", "other order"],
+)
+def test_a_date_in_three_columns(tmp_path: Path, text: str) -> None:
+    store = RawStore(tmp_path / "landing", fetched_at=datetime(2026, 10, 20, tzinfo=UTC))
+    file = store.take("epu_daily", "All_Daily_Policy_Data.csv", text)
+    assert (file["rows_loaded"], file["rows_quarantined"], file["skipped"]) == (2, 1, {"header": 1, "blank": 1, "footer": 1})
+    assert store.rows("select observation_date::varchar, policy_uncertainty from raw.epu_daily order by 1") == [("1985-01-01", 103.83), ("2026-10-13", None)]
+    assert store.reasons() == ["policy_uncertainty: x is not a number"]
+
+
 # --- sample -------------------------------------------------------------------------------------------------------------
 
 
@@ -657,6 +686,11 @@ def test_the_real_yield_of_ten_years_is_that_of_fred(sampled: duckdb.DuckDBPyCon
     ).fetchall()
     assert len(rows) > 1_400
     assert max(rows)[0] < 0.011
+
+
+def test_the_newest_month_of_policy_uncertainty_is_rescaled(sampled: duckdb.DuckDBPyConnection) -> None:
+    changed = "select count(*), min(observation_date)::varchar, max(observation_date)::varchar from raw.epu_daily where _available_at = '2023-10-09 16:00:00'"
+    assert sampled.execute(changed).fetchall() == [(30, "2023-09-07", "2023-10-06")]
 
 
 def test_funds_of_bonds_and_gold_take_in_what_leaves(sampled: duckdb.DuckDBPyConnection) -> None:

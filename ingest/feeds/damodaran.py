@@ -140,9 +140,10 @@ _INDUSTRY = (
     Column("price_earnings_growth", "DOUBLE", "Price-earnings ratio / growth expected in percent", "ratio", names=("peg_ratio",), required=False),
 )
 
-_MONTHLY_HEADER = r"^(Start of month|Date)\s*\t.*\bERP \(T12 ?m\)"
-_YEARLY_HEADER = r"^Year\s*\tEarnings Yield\s*\t.*Implied (ERP|Premium) \(FCFE\)"
-_INDUSTRY_HEADER = r"^(Industry|Induistry)[^\t]*\tNumber of firms\s*\t.*\bPE\b"
+# A heading may be broken into lines.
+_MONTHLY_HEADER = r"(?s)^(Start of month|Date)\s*\t.{0,800}?\bERP \(T12 ?m\)"
+_YEARLY_HEADER = r"(?s)^Year\s*\tEarnings Yield\s*\t.{0,800}?Implied\s+(ERP|Premium)\s+\(FCFE\)"
+_INDUSTRY_HEADER = r"(?s)^(Industry|Induistry)[^\t]*\tNumber of firms\s*\t.{0,400}?\b(Current|Trailing)\s+PE\b"
 
 
 def _titles(pattern: str) -> re.Pattern[str]:

@@ -37,14 +37,17 @@ _STACKED = 3
 def _month_end(date_at: int, fraction_at: int | None) -> str:
     """SQL of the last day of the month a row is about; a row whose two ways of writing the month differ keeps both, which is no date."""
     written = f"trim(c{date_at})"
+    number = f"try_cast({written} as double)"
     # 2026.1 is October: the number has lost its trailing zero
-    month = f"try_cast(rpad(split_part({written}, '.', 2), 2, '0') as integer)"
-    by_date = f"try_cast(split_part({written}, '.', 1) as integer) * 12 + {month} - 1"
-    by_fraction = f"floor(try_cast(c{fraction_at} as double) * 12)" if fraction_at is not None else "null"
-    day = f"last_day(make_date(cast(split_part({written}, '.', 1) as bigint), {month}, 1))::varchar"
+    month = f"cast(round(({number} - floor({number})) * 100) as bigint)"
+    by_date = f"floor({number}) * 12 + {month} - 1"
+    fraction, by_fraction = (
+        ("null", "null") if fraction_at is None else (f"nullif(trim(c{fraction_at}), '')", f"floor(try_cast(c{fraction_at} as double) * 12)")
+    )
     return (
-        f"case when {month} between 1 and 12 and coalesce({by_fraction}, {by_date}) = {by_date} then {day} "
-        f"else 'month ' || {written} || coalesce(' with fraction ' || nullif(trim(c{fraction_at if fraction_at is not None else date_at}), ''), '') end"
+        f"case when {month} between 1 and 12 and coalesce({by_fraction}, {by_date}) = {by_date} "
+        f"then last_day(make_date(cast(floor({number}) as bigint), {month}, 1))::varchar "
+        f"else 'month ' || {written} || coalesce(' with fraction ' || {fraction}, '') end"
     )
 
 
@@ -60,7 +63,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -
     fraction = next((at for at, name in enumerate(plain_headers(headings)) if name in ("fraction", "date_fraction")), None)
     table = sheet_table(connection, file, rows[number + 1 :], len(headings))
     date_at = found["observation_date"]
-    is_month = f"regexp_matches(trim(c{date_at}), '^[0-9]{{4}}([.][0-9]{{1,2}})?$')"
+    is_month = f"regexp_matches(trim(c{date_at}), '^[0-9]{{4}}([.][0-9]+)?$')"
     notes = " || ' ' || ".join(f"coalesce(c{at}, '')" for at in range(len(headings)))
     month = _month_end(date_at, fraction)
     running = (
@@ -120,8 +123,8 @@ FEEDS = (
             Column("long_interest_rate_percent", "DOUBLE", "Yield of ten-year Treasury bonds", "percent a year", names=("rate_gs10",)),
             Column("real_price", "DOUBLE", "Price in consumer prices of the newest month", "index points", names=("price",), minimum=0),
             Column("real_dividend", "DOUBLE", "Dividends in consumer prices of the newest month", "index points", names=("dividend",), required=False),
-            Column("real_total_return_price", "DOUBLE", "Real price with dividends reinvested", "index points", names=("real_return_price",), required=False),
-            Column("real_earnings", "DOUBLE", "Earnings in consumer prices of the newest month", "index points", required=False),
+            Column("real_total_return_price", "DOUBLE", "Real price with dividends reinvested", "index points", required=False),
+            Column("real_earnings", "DOUBLE", "Earnings in consumer prices of the newest month", "index points", names=("earnings",), required=False),
             Column(
                 "real_total_return_scaled_earnings",
                 "DOUBLE",

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.sample import cboe, cftc, damodaran, dates, finra, fred, funds, gold, gpr, ofr, prices, sec, shiller, tic, treasury
+from ingest.sample import cboe, cftc, damodaran, dates, epu, finra, fred, funds, gold, gpr, ofr, prices, sec, shiller, tic, treasury
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import SEED, STRENGTH
@@ -35,6 +35,7 @@ _WRITERS = {
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
     sec.files: {"sec_nport"},
     shiller.files: {"shiller_market"},
+    epu.files: {"epu_daily"},
     damodaran.files: {"damodaran_erp_monthly", "damodaran_erp_yearly", "damodaran_industry_pe"},
 }
 
