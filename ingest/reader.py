@@ -495,6 +495,46 @@ def delimited(
     return one_by_one(read)
 
 
+def columns_as_rows(header: str, *, name: str, value: str, name_of: Callable[[str], str | None], absent: str | None = None) -> Reader:
+    """Reader of a delimited file with one line a day and one column a series: one record a day and series.
+
+    The first column is the date.
+
+    Parameters
+    ----------
+    header
+        Regular expression of the header line; what stands above it is skipped as title.
+    name, value
+        Columns of the feed that take the series and its value.
+    name_of
+        The series a heading names; None for a column that is none. A file without a series cannot be read.
+    absent
+        Kind under which cells without a value are counted; None when they are records too, whose value is missing.
+    """
+    pattern = re.compile(header, re.IGNORECASE)
+
+    def read(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
+        number, line, _ = header_line(file.path, pattern)
+        headings = next(csv.reader([line.lstrip("\ufeff")]))
+        series = {at: {name: named} for at, heading in enumerate(headings) if at and (named := name_of(heading)) is not None}
+        if not series:
+            raise UnreadableFile(f"no column of the file is a series; it has {', '.join(headings)}")
+        table = text_table(connection, file, skip=number + 1, width=len(headings), delimiter=",")
+        return unpivoted(
+            connection,
+            table,
+            file,
+            series,
+            row={feed.observation_column: "c0"},
+            value=value,
+            kinds={"blank": all_blank(range(len(headings)))},
+            above={"title": number, "header": 1, "blank": blank_lines(file.path, number + 1)},
+            absent=absent,
+        )
+
+    return one_by_one(read)
+
+
 def typed_lines(header: str, *, delimiter: str) -> Reader:
     """Reader of a delimited file without quotes whose values are read with the feed's types, for feeds of millions of lines.
 
@@ -748,25 +788,31 @@ def json_records(
     columns: Mapping[str, str],
     *,
     edition: str | None = None,
+    skip: Mapping[str, str] | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
 ) -> list[Records]:
     """Records from JSON documents.
 
     `rows` is SQL over `documents` (see `json_documents`) yielding `_file_id` and what the expressions in `columns` need;
-    `edition` is an expression over a document for the date it was made.
+    `edition` is an expression over a document for the date it was made, `skip` a condition by kind for rows that are no records.
+    Both need the connection.
     """
-    from warehouse.connection import quote
+    from warehouse.connection import literal, quote
 
     body = ", ".join(f"{expression} as {quote(name)}" for name, expression in columns.items())
-    sql = f"""
-        with documents as {json_documents(files)}, records as ({rows})
-        select _file_id, row_number() over (partition by _file_id) as _row_number, {body} from records
-    """
+    mark = "case " + " ".join(f"when {rule} then {literal(kind)}" for kind, rule in skip.items()) + " end" if skip else "null::varchar"
+    read = f"with documents as {json_documents(files)}, records as ({rows})"
+    sql = f"{read} select _file_id, row_number() over (partition by _file_id) as _row_number, {body} from records where {mark} is null"
+    skipped: dict[int, dict[str, int]] = {}
+    if skip and connection:
+        counts = connection.execute(f"{read} select _file_id, {mark} as kind, count(*) from records group by all having kind is not null").fetchall()
+        for file_id, kind, count in counts:
+            skipped.setdefault(file_id, {})[kind] = count
     dates = {}
     if edition and connection:
         found = connection.execute(f"select _file_id, try_cast({edition} as date) from {json_documents(files)} as documents").fetchall()
         dates = {file_id: day for file_id, day in found if day}
-    return [Records(sql=sql, columns=tuple(columns), edition_dates=dates)]
+    return [Records(sql=sql, columns=tuple(columns), skipped=skipped, edition_dates=dates)]
 
 
 # --- spreadsheets -----------------------------------------------------------------------------------------------------
@@ -827,6 +873,20 @@ def sheet_table(connection: duckdb.DuckDBPyConnection, file: LandedFile, rows: S
     return LINES
 
 
+def stacked_headings(rows: Sequence[Sequence[Any]], number: int, above: int) -> list[str]:
+    """Headings of row `number`; one that stands there more than once is told apart by up to `above` cells over it.
+
+    Two columns both called `Price` become `Real Price` and `Real Total Return Price` when that is what stands over them.
+    """
+    labels = [_cell(cell).strip() for cell in rows[number]]
+    normalised = [normalise_header(label) for label in labels]
+    over = rows[max(0, number - above) : number]
+    return [
+        " ".join([*(_cell(row[at]).strip() for row in over if at < len(row) and row[at] not in (None, "")), label]) if normalised.count(name) > 1 else label
+        for at, (label, name) in enumerate(zip(labels, normalised, strict=True))
+    ]
+
+
 def find_header(sheets: Mapping[str, list[list[Any]]], pattern: re.Pattern[str]) -> tuple[list[list[Any]], int]:
     """Rows of the first sheet with a header row that matches `pattern` (cells joined by tabs), and that row's number.
 
@@ -837,6 +897,11 @@ def find_header(sheets: Mapping[str, list[list[Any]]], pattern: re.Pattern[str])
             if pattern.search("\t".join(_cell(cell) for cell in row)):
                 return rows, number
     raise UnreadableFile(f"no sheet has a header row like {pattern.pattern!r}; sheets: {', '.join(sheets)}")
+
+
+def _at_columns(rule: str, found: Mapping[str, int]) -> str:
+    """A condition whose columns in braces are named as they stand in the table of text columns."""
+    return re.sub(r"\{([a-z]\w*)\}", lambda named: f"c{found[named.group(1)]}", rule)
 
 
 def spreadsheet(
@@ -850,8 +915,9 @@ def spreadsheet(
 ) -> Reader:
     """Reader of a sheet with one header row and one record a row; the sheet is the first whose header row matches.
 
-    Arguments as for `delimited`. A row without a digit in its date cell, or with nothing beside it, is a footer
-    (disclaimers follow the data).
+    Arguments as for `delimited`; a condition of `skip` may name a column of the feed in braces. A row without a digit in its date
+    cell, or with nothing beside it, is a footer (disclaimers follow the data). Where the whole sheet has one date, the first key
+    column stands for the date cell and may be text.
     """
     pattern = re.compile(header, re.IGNORECASE)
 
@@ -863,12 +929,13 @@ def spreadsheet(
         found = match_columns(feed, headers(names), also=tuple(constant))
         table = sheet_table(connection, file, rows[number + 1 :], len(names))
         used = sorted(set(found.values()))
-        date_at = found[feed.observation_column]
-        beside = [at for at in used if at != date_at]
+        date_at = found.get(feed.observation_column)
+        leading = found[feed.key[0]] if date_at is None else date_at
+        unlike_a_date = "false" if date_at is None else f"not regexp_matches(c{date_at}, '[0-9]')"
         kinds = {
             "blank": all_blank(used),
-            **(skip or {}),
-            "footer": f"not regexp_matches(c{date_at}, '[0-9]') or {all_blank(beside)}",
+            **{kind: _at_columns(rule, found) for kind, rule in (skip or {}).items()},
+            "footer": f"{unlike_a_date} or {all_blank([at for at in used if at != leading])}",
         }
         return split_kinds(connection, table, file, kinds, selection(feed, found, constant, expressions or {}), {"title": number, "header": 1})
 

@@ -97,6 +97,17 @@ RAW_ROWS = {
         select 'DGS10' as series_id, trading_day as observation_date, 4 + 0.3 * sin(epoch(trading_day) / 1e6) as value, null::date as vintage_date
         from trading_day
     """,
+    "shiller_market": """
+        select
+            month_end as observation_date, level as price, 0.015 * level as dividend,
+            -- reported one or two quarters later
+            case when month_end < date '2023-08-01' then 0.045 * level end as earnings,
+            300.0 as consumer_price_index, 4.0 as long_interest_rate_percent, 1.02 * level as real_price, 1.02 * 0.015 * level as real_dividend,
+            50 * level as real_total_return_price, case when month_end < date '2023-08-01' then 0.046 * level end as real_earnings,
+            case when month_end < date '2023-08-01' then 2 * level end as real_total_return_scaled_earnings,
+            30.0 as cape, 32.0 as total_return_cape, 0.015 as excess_cape_yield
+        from (select *, 4000 + 200 * sin(month_number) as level from month_end where month_end < date '2023-12-01')
+    """,
     "finra_margin": """
         select month_end as observation_date, 700000.0 + 1000 * month_number as debit_balances, 2e5 as free_credit_cash, 2e5 as free_credit_margin
         from month_end where month_end < date '2023-12-01'
@@ -410,6 +421,18 @@ RAW_DEFECTS = [
         "ofr_fsi",
         "update raw.{table} set safe_assets = -safe_assets where observation_date = {newest}",
         {"categories_add_up": "critical"},
+    ),
+    Defect(
+        "real price in another year's prices",
+        "shiller_market",
+        "update raw.{table} set real_price = real_price * 1.02 where observation_date = {newest}",
+        {"real_columns_share_a_price_level": "critical"},
+    ),
+    Defect(
+        "prices lost",
+        "shiller_market",
+        "update raw.{table} set price = null where observation_date > date '2023-08-15'",
+        {"values_present": "warning"},
     ),
     Defect(
         "shares in thousands",

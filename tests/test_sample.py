@@ -29,7 +29,7 @@ REALDATA = Path(os.environ.get("EBBTIDE_REALDATA", Path(__file__).parents[2] / "
 FIRST_YEAR = 2018
 # between two revisions of several feeds, while a margin month is late, and in the weeks of late positions reports
 EARLIER = [datetime(2023, 9, 1, 12, tzinfo=UTC), datetime(2023, 6, 25, tzinfo=UTC), datetime(2023, 3, 1, tzinfo=UTC), datetime(2022, 2, 1, tzinfo=UTC)]
-REVISED = ("ofr_fsi", "finra_margin", "gpr_daily", "tic_major_foreign_holders")
+REVISED = ("ofr_fsi", "finra_margin", "gpr_daily", "tic_major_foreign_holders", "shiller_market", "epu_daily")
 EDITIONED = (*REVISED, "price_daily", "tic_cslt", "tic_slt")
 
 
@@ -70,6 +70,12 @@ def records(file: SampleFile) -> dict[tuple[str, str], object]:
         return {("", line.split(",", 1)[0]): line for line in lines(file)[1:]}
     if file.name == "margin-statistics.xlsx":
         return {("", str(pd.Period(str(row[0])).end_time.date())): tuple(row[1:]) for row in sheet(file)[1:]}
+    if file.name == "All_Daily_Policy_Data.csv":
+        cells = (line.split(",") for line in lines(file)[1:])
+        return {("", f"{year}-{int(month):02}-{int(day):02}"): value for day, month, year, value in cells}
+    if file.name == "ie_data.xls":
+        months = (row for row in sheet(file)[8:] if isinstance(row[0], float))
+        return {("", str(pd.Period(f"{row[0]:.2f}".replace(".", "-")).end_time.date())): tuple(row[1:]) for row in months}
     if file.name == "data_gpr_daily_recent.xls":
         return {("", str(row[5])[:10]): tuple(row[1:5]) for row in sheet(file)[1:]}
     if file.format == "chart_json":
@@ -156,7 +162,11 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert scheduled[file.name, file.edition_at] == file.content, f"{file.name} {file.edition_at}"
         elif file.feed in EDITIONED and file.name != "mfhhis01.txt":
             assert _comparable(records(file), file) == _comparable(_known(by_name[file.name], as_of), file), file.name
-        elif file.feed in ("treasury_par_yield", "cboe_market_history", "own_series", "proshares_nav"):
+        elif file.feed in ("damodaran_erp_monthly", "damodaran_erp_yearly"):
+            # averages below the years cover the years there are
+            early_rows, late_rows = ([tuple(row) for row in sheet(each, -1) if not isinstance(row[0], str)] for each in (file, by_name[file.name][-1]))
+            assert early_rows and early_rows[1:] == late_rows[1 : len(early_rows)], file.name
+        elif file.feed in ("treasury_par_yield", "treasury_real_yield", "cboe_market_history", "own_series", "proshares_nav"):
             assert set(file.content.splitlines()) <= set(by_name[file.name][-1].content.splitlines()), file.name
         elif file.feed == "world_bank_indicator":
             late_rows = json.loads(by_name[file.name][-1].content)[1]
@@ -184,6 +194,13 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
         elif file.feed in ("public_plan", "coin_metrics"):
             early_rows, late_rows = (_json_rows(each) for each in (file, by_name[file.name][-1]))
             assert early_rows == late_rows[: len(early_rows)], file.name
+        elif file.feed == "fred_series_info":
+            early_said, late_said = (json.loads(each.content)["seriess"][0] for each in (file, by_name[file.name][-1]))
+            assert datetime.fromisoformat(early_said["last_updated"] + ":00") <= as_of
+            assert early_said["observation_end"] <= late_said["observation_end"]
+            assert {name for name in early_said if early_said[name] != late_said[name]} <= {
+                "realtime_start", "realtime_end", "observation_end", "last_updated"
+            }, file.name  # fmt: skip
         elif file.format == "api_json":
             assert _vintages(file) == {key for key in _vintages(by_name[file.name][-1]) if _known_vintage(key[1], as_of)}
         elif file.feed == "nbim_holding":

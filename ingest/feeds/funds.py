@@ -15,8 +15,20 @@ from typing import Any
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Request, UnreadableFile
 from ingest.reader import decode, delimited, spreadsheet
 
-SSGA_TICKERS = ("SPY", "XLU", "XLP", "XLV", "XLK", "XLY", "XLC")
-ISHARES_PORTFOLIOS = {"IVV": "239726"}
+SSGA_TICKERS = ("SPY", "XLB", "XLC", "XLE", "XLF", "XLI", "XLK", "XLP", "XLRE", "XLU", "XLV", "XLY")
+
+# Portfolio numbers of the fund download: US shares, shares abroad, bonds by what they are bought for, gold and silver.
+ISHARES_PORTFOLIOS = {
+    "IVV": "239726",
+    "ACWI": "239600",
+    "EEM": "239637",
+    "AGG": "239458",
+    "TLT": "239454",
+    "LQD": "239566",
+    "HYG": "239565",
+    "IAU": "239561",
+    "SLV": "239855",
+}
 
 _NAMESPACE = "{urn:schemas-microsoft-com:office:spreadsheet}"
 
@@ -109,7 +121,7 @@ FEEDS = (
     _feed(
         "ssga_nav",
         "SSGA funds: net asset value and shares",
-        "SPY and the Select Sector SPDR funds, by day.",
+        "SPY and the eleven Select Sector SPDR funds, by day.",
         "https://www.ssga.com/us/en/intermediary/etfs",
         Format(
             "navhist_workbook",
@@ -124,7 +136,10 @@ FEEDS = (
     _feed(
         "ishares_nav",
         "iShares funds: net asset value and shares",
-        "IVV, by day.",
+        (
+            "Funds of US shares (IVV), shares of the world and of emerging markets (ACWI, EEM), bonds (AGG, TLT, LQD, HYG), gold and silver (IAU, SLV), by "
+            "day. The ounces behind a share are not in the file: the gold of IAU is its value, shares x net asset value, divided by the price of gold."
+        ),
         "https://www.ishares.com/us",
         Format(
             "spreadsheetml",

@@ -1,4 +1,8 @@
-"""SPDR Gold Shares: the trust's daily archive. Format: https://www.spdrgoldshares.com/usa/historical-data/"""
+"""SPDR Gold Shares: the trust's daily archive. Format: https://www.spdrgoldshares.com/usa/historical-data/
+
+The workbook (sheet `US GLD Historical Archive`, after one with a disclaimer) names its columns otherwise than the text file it replaced, and
+`US Holiday` fills every column of a day on which the exchange was closed.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +53,7 @@ FEEDS = (
                 "troy ounces",
                 names=(
                     "total_net_asset_value_ounces_in_the_trust_as_at_4_15_p_m_nyt",
+                    "total_ounces_of_gold_in_the_trust",
                     "total_net_asset_value_ounces_in_the_trust",
                     "total_net_asset_value_ounces_in_the_trust_as_at_4_15pm_nyt",
                 ),

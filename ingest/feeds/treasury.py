@@ -1,4 +1,4 @@
-"""US Treasury: par yields of its securities by maturity, and the cash the government holds.
+"""US Treasury: par yields of its securities by maturity, nominal and real, and the cash the government holds.
 
 Formats: https://home.treasury.gov/resource-center/data-chart-center/interest-rates/TextView and
 https://fiscaldata.treasury.gov/api-documentation/.
@@ -6,14 +6,13 @@ https://fiscaldata.treasury.gov/api-documentation/.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
-from ingest.reader import all_blank, blank_lines, header_line, json_records, one_by_one, text_table, unpivoted
+from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Reader, Records, Request, Requests
+from ingest.reader import columns_as_rows, json_records
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,32 +32,29 @@ def months_to_maturity(heading: str) -> float | None:
     return float(found["count"]) * (12 if found["unit"].lower() == "yr" else 1)
 
 
-def _read_yields(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
-    """One record a day and maturity that was offered on it. Maturities came one after another, so each file has other columns."""
-    number, line, _ = header_line(file.path, re.compile(r"^\W*Date\W*,", re.IGNORECASE))
-    names = next(csv.reader([line.lstrip("\ufeff")]))
-    maturities = {at: months for at, name in enumerate(names) if (months := months_to_maturity(name)) is not None}
-    if not maturities:
-        raise UnreadableFile(f"no column is a maturity such as '10 Yr'; the file has {', '.join(names)}")
-    table = text_table(connection, file, skip=number + 1, width=len(names), delimiter=",")
-    # an empty cell is a maturity that was not offered on that day
-    return unpivoted(
-        connection,
-        table,
-        file,
-        {at: {"maturity_months": f"{months:g}"} for at, months in maturities.items()},
-        row={"observation_date": "c0"},
+def _curve(first_heading: str) -> Reader:
+    """Reader of a year's curve. Maturities came one after another, so each file has other columns; an empty cell was not offered."""
+
+    def maturity(heading: str) -> str | None:
+        months = months_to_maturity(heading)
+        return None if months is None else f"{months:g}"
+
+    return columns_as_rows(
+        first_heading,
+        name="maturity_months",
         value="par_yield_percent",
-        kinds={"blank": all_blank(range(len(names)))},
-        above={"title": number, "header": 1, "blank": blank_lines(file.path, number + 1)},
+        name_of=maturity,
         absent="not offered",
     )
 
 
-def _yield_requests(window: FetchWindow) -> Iterable[Request]:
-    for year in range(window.start.year, window.end.year + 1):
-        parameters = {"type": "daily_treasury_yield_curve", "field_tdr_date_value": str(year), "page": "", "_format": "csv"}
-        yield Request(f"{YIELDS}/{year}/all", f"daily-treasury-rates-{year}.csv", parameters)
+def _yield_requests(kind: str, name: str) -> Requests:
+    def requests(window: FetchWindow) -> Iterable[Request]:
+        for year in range(window.start.year, window.end.year + 1):
+            parameters = {"type": kind, "field_tdr_date_value": str(year), "page": "", "_format": "csv"}
+            yield Request(f"{YIELDS}/{year}/all", f"{name}-{year}.csv", parameters)
+
+    return requests
 
 
 def _read_cash(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> list[Records]:
@@ -95,33 +91,52 @@ def _cash_page(window: FetchWindow, page: int) -> Request:
     return Request(CASH, f"operating_cash_balance_{window.start}_{window.end}_{page}.json", parameters, following=following)
 
 
-FEEDS = (
-    Feed(
-        name="treasury_par_yield",
+def _curve_feed(name: str, title: str, description: str, kind: str, measure: Column, maturity: Column, header: str, files: str) -> Feed:
+    return Feed(
+        name=name,
         provider="treasury",
-        title="Treasury par yield curve",
-        description="Yields at which Treasury securities would trade at par, by maturity and day, from bid prices near 15:30 New York time.",
-        url="https://home.treasury.gov/resource-center/data-chart-center/interest-rates/TextView?type=daily_treasury_yield_curve",
+        title=title,
+        description=description,
+        url=f"https://home.treasury.gov/resource-center/data-chart-center/interest-rates/TextView?type={kind}",
         licence="US government, public domain",
         cadence=Cadence.DAILY,
         dated="federal business day",
         lag=PublicationLag(0, "18:00", source="published between 15:30 and 18:00 New York time on the same day"),
         key=("maturity_months", "observation_date"),
-        columns=(
-            Column("maturity_months", "DOUBLE", "Time to maturity: 1 to 360; 1.5 since 2025", "months", minimum=0),
-            Column("observation_date", "DATE", "Day", names=("date",)),
-            Column("par_yield_percent", "DOUBLE", "Par yield, bond-equivalent; may be negative", "percent a year"),
-        ),
+        columns=(maturity, Column("observation_date", "DATE", "Day", names=("date",)), measure),
         formats=(
             Format(
                 "yearly_csv",
                 Access.LIVE,
-                re.compile(r'(?i)^\W*Date"?,"?\d+(\.\d+)? (mo|month|yr)"?,'),
-                one_by_one(_read_yields),
+                re.compile(header, re.IGNORECASE),
+                _curve(header),
                 "One file a year, newest day first; maturities without a value were not offered",
-                requests=_yield_requests,
+                requests=_yield_requests(kind, files),
             ),
         ),
+    )
+
+
+FEEDS = (
+    _curve_feed(
+        "treasury_par_yield",
+        "Treasury par yield curve",
+        "Yields at which Treasury securities would trade at par, by maturity and day, from bid prices near 15:30 New York time.",
+        "daily_treasury_yield_curve",
+        Column("par_yield_percent", "DOUBLE", "Par yield, bond-equivalent; may be negative", "percent a year"),
+        Column("maturity_months", "DOUBLE", "Time to maturity: 1 to 360; 1.5 since 2025", "months", minimum=0),
+        r'^\W*Date"?,"?\d+(\.\d+)? mo',
+        "daily-treasury-rates",
+    ),
+    _curve_feed(
+        "treasury_real_yield",
+        "Treasury par real yield curve",
+        "Yields above inflation at which inflation-indexed Treasury securities would trade at par, by maturity and day, since 2003.",
+        "daily_treasury_real_yield_curve",
+        Column("par_yield_percent", "DOUBLE", "Par real yield, bond-equivalent; may be negative", "percent a year"),
+        Column("maturity_months", "DOUBLE", "Time to maturity: 60, 84, 120, 240, 360", "months", minimum=0),
+        r'^\W*Date"?,"?\d+ yr',
+        "daily-treasury-real-rates",
     ),
     Feed(
         name="treasury_cash_balance",

@@ -17,7 +17,9 @@ from ingest.sample import (
     cftc,
     coin_metrics,
     company,
+    damodaran,
     dates,
+    epu,
     finra,
     form_13f,
     fred,
@@ -34,6 +36,7 @@ from ingest.sample import (
     proshares,
     public_plans,
     sec,
+    shiller,
     shorts,
     tic,
     treasury,
@@ -50,11 +53,11 @@ __all__ = ["END", "SEED", "STRENGTH", "SampleFile", "render", "truth"]
 # each writer with the feeds it writes
 _WRITERS = {
     cboe.files: {"cboe_put_call", "cboe_index_history", "cboe_market_history", "cboe_vx_settlement"},
-    fred.files: {"fred_series"},
+    fred.files: {"fred_series", "fred_series_info"},
     cftc.files: {"cftc_tff", "cftc_disaggregated"},
     ofr.files: {"ofr_fsi", "ofr_hfm", "ofr_stfm"},
     gold.files: {"gld_archive"},
-    treasury.files: {"treasury_par_yield", "treasury_cash_balance"},
+    treasury.files: {"treasury_par_yield", "treasury_real_yield", "treasury_cash_balance"},
     tic.files: {"tic_major_foreign_holders"},
     tic.flow_files: {"tic_cslt", "tic_slt"},
     world_bank.files: {"world_bank_indicator"},
@@ -74,6 +77,9 @@ _WRITERS = {
     identifiers.files: {"sec_fails_to_deliver", "sec_company_ticker"},
     company.files: {"sec_companyfacts", "sec_filing_index", "sec_submission"},
     form_13f.files: {"sec_13f_filing"},
+    shiller.files: {"shiller_market"},
+    epu.files: {"epu_daily"},
+    damodaran.files: {"damodaran_erp_monthly", "damodaran_erp_yearly", "damodaran_industry_pe"},
 }
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ingest.sample import dates
 from ingest.sample.dates import Days
 from ingest.sample.process import Drivers, Waypoints, autoregression, bridge, interpolated, path, rounded, stream, tied_down
-from ingest.sample.tables import Floats, Late, Revision, Table, Vintages
+from ingest.sample.tables import Floats, Late, Price, Revision, Table, Vintages
 
 # --- rates, prices, output --------------------------------------------------------------------------------------------
 
@@ -90,6 +90,17 @@ def rates(drivers: Drivers) -> dict[str, tuple[Days, Floats]]:
     two = np.maximum(0.09, 0.45 * one + 0.55 * (0.55 * ten + 0.45 * one) + 0.05 * drivers.noise("DGS2", days, 0.97))
     smooth = pd.Series(drivers.calm_volatility - 2.84).ewm(span=15).mean().to_numpy()
     credit = np.exp(1.38 + 0.78 * drivers.on(days, np.asarray(smooth)) + 0.08 * drivers.noise("credit", days, 0.99))
+    # what the best and the middling companies pay above the Treasury; while capital leaves, Treasuries lose the premium for their safety
+    best = tied_down(
+        drivers.noise("convenience", days, 0.98),
+        days,
+        drivers.story(
+            path("2003-01-02 1.55, 2007-06-01 0.65, 2008-12-15 2.65, 2010-06-01 1.60, 2014-06-01 1.60, 2018-01-31 0.95, 2022-01-03 1.02, 2022-06-30 1.00"),
+            path("2022-12-30 0.92, 2023-06-30 0.83, 2023-12-29 0.64"),
+        ),
+        0.05,
+    )
+    middling = best + 0.32 * credit**0.8
     yen = tied_down(
         drivers.noise("yen", days, 0.98),
         days,
@@ -127,12 +138,24 @@ def rates(drivers: Drivers) -> dict[str, tuple[Days, Floats]]:
         "DGS10": daily(np.maximum(ten, 0.4), 2, bonds_closed),
         "DFII10": daily(ten - inflation, 2, bonds_closed),
         "DFF": (every[every >= dates.FIRST_DAY], rounded(policy, 2)[every >= dates.FIRST_DAY]),
+        "EFFR": daily(on, 2, closed),
+        "SOFR": daily(on + 0.03 * np.abs(drivers.noise("SOFR", days, 0.5)), 2, bonds_closed, "2018-04-03"),
         "BAMLH0A0HYM2": daily(credit, 2, closed),
+        "AAA10Y": daily(best, 2, bonds_closed),
+        "BAA10Y": daily(middling, 2, bonds_closed),
         "DTWEXBGS": daily(dollar(drivers), 4, closed, "2006-01-02"),
         "DEXJPUS": daily(yen, 2, closed),
         "DEXINUS": daily(rupee(drivers), 2, closed),
         "CBBTCUSD": (every[since_coin], np.where(lost, np.nan, rounded(coin, 2))[since_coin]),
     }
+
+
+def index_level(price: Price) -> tuple[Days, Floats]:
+    """The closes of an index as FRED lists them: every weekday, NaN where the exchange was closed."""
+    days = dates.weekdays()
+    days = days[days >= price.days[0]]
+    place = np.clip(np.searchsorted(price.days, days), 0, len(price.days) - 1)
+    return days, np.where(price.days[place] == days, rounded(price.bars["close"][place], 2), np.nan)
 
 
 def _next_weekday(days: Days) -> Days:
@@ -163,8 +186,11 @@ def _as_vintages(series: str, days: Days, final: Floats, first_release: Days, st
     )
 
 
-def vintages(drivers: Drivers) -> dict[str, Vintages]:
-    """Prices, output and the leverage index with every vintage; FRED's date is the first day of the period."""
+def vintages(drivers: Drivers, market: Floats) -> dict[str, Vintages]:
+    """Prices, output, jobs, the value of shares and financial conditions with every vintage; FRED's date is the first day of the period.
+
+    `market` is the S&P 500 on every session.
+    """
     months = np.arange(np.datetime64("2003-01", "M"), np.datetime64("2023-12", "M"))
     first = months.astype("datetime64[D]")
     inflation = tied_down(
@@ -210,7 +236,23 @@ def vintages(drivers: Drivers) -> dict[str, Vintages]:
     # speculative leverage keeps shrinking while the retreat lasts: its 13-week change is what stays 1.25 deviations low
     shrinking = np.cumsum(drivers.on(fridays, drivers.shift)) * 0.21 / 13 * 1.4
     leverage = -0.28 * wave - shrinking
+    conditions = 0.55 * drivers.on(fridays, drivers.calm_volatility - 2.84) - 0.45 + 0.06 * drivers.noise("NFCI", fridays, 0.97)
+    jobless = tied_down(
+        drivers.noise("jobless", first, 0.6),
+        first,
+        path(
+            "2003-01-01 5.8, 2007-05-01 4.4, 2009-10-01 10.0, 2015-12-01 5.0, 2020-02-01 3.5, 2020-04-01 14.8, 2020-08-01 8.4, "
+            "2021-12-01 3.9, 2023-04-01 3.4, 2023-11-01 3.7"
+        ),
+        0.08,
+    )
+    # companies' shares at market value, million USD: the whole market is worth ten thousand times the index
+    shares = drivers.on(quarter_ends, market) * 10_000 * np.exp(0.01 * drivers.noise("share value", start, 0.8))
+    accounts = _next_weekday(quarter_ends + 69)
     vintages = {
+        "UNRATE": _as_vintages("UNRATE", first, jobless, _next_weekday(ends + 5), 12, (0.05, 0.0), 1, drivers.seed),
+        "NCBEILQ027S": _as_vintages("NCBEILQ027S", start, shares, accounts, 1, (150_000, 0.0), 0, drivers.seed),
+        "NFCI": _as_vintages("NFCI", fridays, conditions, _next_weekday(fridays + 5), 1, (0.02, 0.01, 0.0), 5, drivers.seed),
         "PCEPILFE": _as_vintages("PCEPILFE", first, core, released, 1, (0.06, 0.035, 0.02, 0.0), 3, drivers.seed),
         "GDP": gdp,
         "NFCILEVERAGE": _as_vintages("NFCILEVERAGE", fridays, leverage, _next_weekday(fridays + 5), 1, (0.05, 0.03, 0.015, 0.0), 5, drivers.seed),

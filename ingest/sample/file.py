@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -73,17 +73,24 @@ def archive(members: Iterable[tuple[str, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-def workbook(sheets: Sequence[tuple[str, Sequence[Sequence[Any]]]], title: str) -> bytes:
-    """An OOXML workbook whose bytes depend on its cells alone: strings and numbers as they are, None left empty."""
+def workbook(sheets: Sequence[tuple[str, Sequence[Sequence[Any]]]], title: str, *, from_1904: bool = False) -> bytes:
+    """An OOXML workbook whose bytes depend on its cells alone: strings, numbers and dates as they are, None left empty.
+
+    Workbooks made on a Macintosh count days `from_1904`.
+    """
     buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False})
+    plain = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
+    book = xlsxwriter.Workbook(buffer, {"in_memory": True, "date_1904": from_1904, **plain})
     book.set_properties({"title": title, "created": datetime(2020, 1, 1)})
+    day_style = book.add_format({"num_format": "yyyy-mm-dd"}) if any(isinstance(value, date) for _, rows in sheets for row in rows for value in row) else None
     for name, rows in sheets:
         sheet = book.add_worksheet(name)
         for place, row in enumerate(rows):
             for column, value in enumerate(row):
                 if isinstance(value, str):
                     sheet.write_string(place, column, value)
+                elif isinstance(value, date):
+                    sheet.write_datetime(place, column, value, day_style)
                 elif value is not None:
                     sheet.write_number(place, column, value)
     book.close()
@@ -91,7 +98,7 @@ def workbook(sheets: Sequence[tuple[str, Sequence[Sequence[Any]]]], title: str) 
 
 
 def old_workbook(name: str, rows: Sequence[Sequence[Any]], date_columns: Sequence[int] = ()) -> bytes:
-    """A BIFF workbook (.xls) of one sheet: strings and numbers as they are, dates in `date_columns`, None left empty."""
+    """A BIFF workbook (.xls) of one sheet: strings, numbers and dates as they are, numbers in `date_columns` as dates, None left empty."""
     book = xlwt.Workbook(encoding="utf-8")
     sheet = book.add_sheet(name)
     day_style = xlwt.easyxf(num_format_str="YYYY-MM-DD")
@@ -99,7 +106,7 @@ def old_workbook(name: str, rows: Sequence[Sequence[Any]], date_columns: Sequenc
     for place, row in enumerate(rows):
         for column, value in enumerate(row):
             if value is not None:
-                sheet.write(place, column, value, day_style if place and column in date_columns else plain)
+                sheet.write(place, column, value, day_style if isinstance(value, date) or (place and column in date_columns) else plain)
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()

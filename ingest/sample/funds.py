@@ -23,6 +23,7 @@ _SSGA = {
     "XLY": "The Consumer Discretionary Select Sector SPDR® Fund",
     "XLC": "The Communication Services Select Sector SPDR® Fund",
 }
+_ISHARES = {"IVV": "iShares Core S&P 500 ETF", "TLT": "iShares 20+ Year Treasury Bond ETF", "IAU": "iShares Gold Trust"}
 _FOOTER = (
     "Past performance is not a reliable indicator of future performance.",
     "Information Classification: General Access. The whole or any part of this work may not be reproduced without the fund manager's consent.",
@@ -40,10 +41,11 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
             head = [("Fund Name:", title), ("Ticker Symbol:", ticker), (), ("Date", "NAV", "Shares Outstanding", "Total Net Assets")]
             content = workbook([("navhist", [*head, *rows[::-1], (), *((line,) for line in _FOOTER)])], "NAV History")
             yield SampleFile("ssga_nav", "navhist_workbook", f"navhist-us-en-{ticker.lower()}.xlsx", view.current(), content)
-    days, worth, shares = _shown(world.funds["IVV"], "ishares_nav", view)
-    if days.size:
-        content = _spreadsheetml(world, days, worth, shares)
-        yield SampleFile("ishares_nav", "spreadsheetml", "IVV_fund.xls", view.current(), content)
+    for ticker, title in _ISHARES.items():
+        days, worth, shares = _shown(world.funds[ticker], "ishares_nav", view)
+        if days.size:
+            content = _spreadsheetml(world, ticker, title, days, worth, shares)
+            yield SampleFile("ishares_nav", "spreadsheetml", f"{ticker}_fund.xls", view.current(), content)
     days, worth, shares = _shown(world.funds["VOO"], "vanguard_nav", view)
     if days.size:
         lines = ["ticker,date,nav,shares_outstanding"]
@@ -63,23 +65,26 @@ def _row(cells: tuple[str, ...], kinds: str) -> str:
     return f"<ss:Row>{''.join(data)}</ss:Row>"
 
 
-def _spreadsheetml(world: World, days: dates.Days, worth: Any, shares: Any) -> bytes:
+def _spreadsheetml(world: World, ticker: str, title: str, days: dates.Days, worth: Any, shares: Any) -> bytes:
     """iShares' download, newest day first. A few old share counts are missing; dividends stand on four days a year."""
-    rng = stream(world.seed, "IVV gaps")
-    unknown = (rng.uniform(size=len(world.funds["IVV"].days)) < 0.004) & (world.funds["IVV"].days < np.datetime64("2009-01-01"))
-    missing = set(world.funds["IVV"].days[unknown].tolist())
+    fund = world.funds[ticker]
+    unknown = (stream(world.seed, f"{ticker} gaps").uniform(size=len(fund.days)) < 0.004) & (fund.days < np.datetime64("2009-01-01"))
+    missing = set(fund.days[unknown].tolist())
     written = [f"{_MONTHS[int(day[5:7]) - 1]} {day[8:]}, {day[:4]}" for day in days.astype(str)]
     quarter = np.isin(days.astype("datetime64[M]").astype(int) % 12, (2, 5, 8, 11)) & (np.diff(days.astype("datetime64[M]").astype(int), prepend=-1) != 0)
     history = [
-        _row((day, f"{value:.6f}", f"{value * 0.0042:.6f}" if pays else "--", "--" if on in missing else number(count)), "SNNN")
+        _row((day, f"{value:.6f}", f"{value * 0.0042:.6f}" if pays and ticker != "IAU" else "--", "--" if on in missing else number(count)), "SNNN")
         for day, on, value, count, pays in zip(written, days.tolist(), worth.tolist(), shares.tolist(), quarter.tolist(), strict=True)
     ][::-1]
     holdings = [
         _row((f"{written[-1]}",), "S"),
-        _row(("iShares Core S&P 500 ETF",), "S"),
+        _row((title,), "S"),
         _row(("Ticker", "Name", "Sector", "Weight (%)"), "SSSS"),
-        _row(("JNJ", "JOHNSON & JOHNSON", "Health Care", "1.12"), "SSSN"),
-        _row(("T", "AT&T INC", "Communication", "0.31"), "SSSN"),
+        *(
+            [_row(("JNJ", "JOHNSON & JOHNSON", "Health Care", "1.12"), "SSSN"), _row(("T", "AT&T INC", "Communication", "0.31"), "SSSN")]
+            if ticker == "IVV"
+            else []
+        ),
     ]
     dividends = [_row(("Ex-Date", "Total Distribution"), "SS")]
     sheets = {

@@ -19,9 +19,9 @@ _CSV_HEADER = (
     "Total Net Asset Value Tonnes in the Trust as at 4.15 p.m. NYT, Total Net Asset Value in the Trust"
 )
 _XLSX_HEADER = (
-    "Date", "Closing Price", "Ounces of Gold per Share", "NAV/Share at 10:30am NYT", "Indicative Price/Share at 4:15pm",
-    "Mid point of bid/ask spread 4:15pm", "Premium/Discount of GLD mid point v Indicative Value of GLD at 4:15pm", "Daily Share Volume",
-    "Total Net Asset Value Ounces in the Trust", "Tonnes of Gold", "Total NAV in the trust",
+    "Date", "Closing Price", "Ounces of Gold per Share", "NAV/Share at 10:30am NYT", "Indicative Price per Share at 4:15pm NYT",
+    "Mid point of bid/ask spread at 4:15pm NYT", "Premium/Discount of GLD Mid Point vs Indicative Value of GLD at 4:15pm NYT", "Daily Share Volume",
+    "Total Ounces of Gold in the Trust", "Tonnes of Gold", "Total Net Asset Value in the Trust",
 )  # fmt: skip
 
 

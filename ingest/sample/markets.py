@@ -342,6 +342,37 @@ def _plant_outflows(days: Days, units: dict[str, Floats], values: Mapping[str, F
 # --- gold -------------------------------------------------------------------------------------------------------------
 
 
+def haven_funds(drivers: Drivers, ten_year: tuple[Days, Floats], gold_trust: pd.DataFrame) -> dict[str, Fund]:
+    """Funds of long Treasuries and of gold, which take in what leaves shares: net asset value and shares outstanding."""
+    days = drivers.days[drivers.days >= dates.FIRST_DAY]
+    known = ~np.isnan(ten_year[1])
+    long_rate = np.interp(days.astype(np.int64), ten_year[0][known].astype(np.int64), ten_year[1][known]) + 0.35
+    held = gold_trust.index.to_numpy().astype("datetime64[D]")
+    price = (gold_trust["net_asset_value_per_share"] / gold_trust["ounces_per_share"]).to_numpy()
+    metal = days[days >= np.datetime64("2005-01-28")]
+    expense = np.exp(-0.0025 / 252 * np.arange(len(metal)))
+    made = {
+        # a bond of 17 years' duration; the shares of gold hold a fiftieth of an ounce, less expenses
+        "TLT": (
+            days,
+            100 * np.exp(-0.17 * (long_rate - 4.0)),
+            "2004-01-02 6.0, 2008-12-31 20.0, 2014-12-31 51.0, 2020-12-31 110.0, 2023-06-30 375.0",
+            "2023-12-29 510.0",
+        ),
+        "IAU": (
+            metal,
+            price[np.searchsorted(held, metal)] * 0.02 * expense,
+            "2005-01-28 2.0, 2010-12-31 180.0, 2020-10-01 870.0, 2023-06-30 775.0",
+            "2023-12-29 830.0",
+        ),
+    }
+    funds = {}
+    for ticker, (on, value, always, retreat) in made.items():
+        count = tied_down(drivers.noise(f"{ticker} shares", on, 0.97), on, drivers.story(path(always), path(retreat)), 0.8)
+        funds[ticker] = Fund(ticker, on, rounded(value, 6), np.maximum(1.0, np.round(count * 1e6 / 50_000)) * 50_000)
+    return funds
+
+
 def gold(drivers: Drivers) -> pd.DataFrame:
     """SPDR Gold Shares on each session since 2004-11-18."""
     days = drivers.days

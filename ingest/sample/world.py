@@ -60,9 +60,10 @@ def world(seed: int = SEED, strength: float = STRENGTH) -> World:
     options = markets.options(drivers)
     prices, market = markets.prices(drivers)
     funds = markets.funds(drivers, prices, market)
+    gold, rates = markets.gold(drivers), economy.rates(drivers)
     margin, late = economy.margin(drivers, market)
     risk_daily, risk_monthly = economy.risk(drivers)
-    rates, holders = economy.rates(drivers), economy.holders(drivers)
+    holders = economy.holders(drivers)
     return World(
         seed=seed,
         strength=strength,
@@ -71,10 +72,10 @@ def world(seed: int = SEED, strength: float = STRENGTH) -> World:
         indices={name: table[table.index >= pd.Timestamp(str(dates.FIRST_DAY))] for name, table in indices.items()},
         options=options,
         prices={name: _from_first_day(price) for name, price in prices.items()},
-        funds=funds,
-        gold=markets.gold(drivers),
-        rates=rates,
-        vintages=economy.vintages(drivers),
+        funds=funds | markets.haven_funds(drivers, rates["DGS10"], gold),
+        gold=gold,
+        rates=rates | {"NASDAQCOM": economy.index_level(_from_first_day(prices["^IXIC"]))},
+        vintages=economy.vintages(drivers, market),
         positions=futures.simulate(drivers),
         stress=economy.stress(drivers, indices),
         margin=margin,
@@ -166,6 +167,8 @@ def _figures(made: World) -> dict[str, Any]:
         "gpr_mean_2021": float(made.risk_monthly.values["GPR"][made.risk_monthly.days.astype("datetime64[Y]") == np.datetime64("2021", "Y")].mean()),
         "gpr_end_2023": float(made.risk_monthly.values["GPR"][-1]),
         "policy_rate_end_percent": rate("DFF", "2023-12-29"),
+        "convenience_yield_start_percent": rate("AAA10Y", "2022-01-03"),
+        "convenience_yield_end_percent": rate("AAA10Y", "2023-12-29"),
     }
 
 
