@@ -250,9 +250,29 @@ class _Diverted(HTTPAdapter):
 
 # --- a live format, with the files of the sample world ------------------------------------------------------------------------
 
+
 # What a page says that only leads to others (`Request.lands` is false), by feed, made from the sample files it leads to. The test of
 # the connectors says when one is missing.
-PAGES: dict[str, Callable[[Sequence[SampleFile]], bytes]] = {}
+def _links(files: Sequence[SampleFile]) -> bytes:
+    """A page with a link to each file, wherever it lies."""
+    return "\n".join(f'<a href="//files.example/moved/{file.name}">{file.name}</a>' for file in files).encode()
+
+
+def _filings(files: Sequence[SampleFile]) -> bytes:
+    """The SEC's list of a manager's filings, or its page of archives."""
+    if files[0].format == "data_set":
+        return _links(files)
+    columns = ("accessionNumber", "form", "filingDate", "reportDate", "primaryDocument", "size")
+    rows = [(_stem(file.name), "13F-HR", file.edition_at.date().isoformat(), "2023-09-30", "primary_doc.xml", 1) for file in files]
+    return json.dumps({"filings": {"recent": dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))}}).encode()
+
+
+PAGES: dict[str, Callable[[Sequence[SampleFile]], bytes]] = {
+    "sec_13f_filing": _filings,
+    "sec_fails_to_deliver": _links,
+    "sec_nport": _links,
+    "shiller_market": _links,
+}
 
 # Observations that are asked for: the newest of the sample world, more where a feed has none or none of that name.
 _SPANS = (45, 400, 366 * 20)

@@ -14,7 +14,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -29,9 +29,12 @@ from ingest.feed import (
     PublicationLag,
     Records,
     Request,
+    Requests,
     UnreadableFile,
     normalise_header,
 )
+from ingest.feeds.sec import seed
+from ingest.feeds.sec.company import filings, submissions
 from ingest.feeds.sec.data_set import archives, table_of
 from ingest.reader import decode, one_by_one, sheet_table, typed_lines
 
@@ -281,6 +284,10 @@ def _read_managers(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Land
 _ARCHIVE = re.compile(r"((?P<year>\d{4})q(?P<quarter>[1-4])|\d{2}[a-z]{3}\d{4}-(?P<last>\d{2}[a-z]{3}\d{4}))_form13f(_\d+)?\.zip", re.IGNORECASE)
 
 
+EDGAR = "https://www.sec.gov/Archives/edgar/data"
+_IN_NO_ARCHIVE_YET_DAYS = 150
+
+
 def last_filing_day(file_name: str) -> date | None:
     """Last filing day of an archive such as `2023q4_form13f.zip` or `01mar2024-31may2024_form13f.zip`; None for another name."""
     found = _ARCHIVE.fullmatch(file_name)
@@ -300,6 +307,23 @@ def _data_sets(window: FetchWindow) -> Iterable[Request]:
     yield archives(PAGE, "form-13f-data-sets.html", _ARCHIVE, wanted)
 
 
+def _single_filings_of_managers(window: FetchWindow) -> Iterable[Request]:
+    """Filings of the managers of interest that no archive holds yet: an archive comes up to three months and two weeks after a filing."""
+    since = max(window.start, window.end - timedelta(days=_IN_NO_ARCHIVE_YET_DAYS))
+
+    def newest(cik: str) -> Callable[[bytes], Iterable[Request]]:
+        def following(answer: bytes) -> Iterable[Request]:
+            for filing in filings(answer):
+                if filing.form.startswith("13F-") and since <= filing.filing_date <= window.end:
+                    folder = f"{EDGAR}/{int(cik)}/{filing.accession_number.replace('-', '')}"
+                    yield Request(f"{folder}/{filing.accession_number}.txt", f"{filing.accession_number}.txt", immutable=True)
+
+        return following
+
+    for cik in sorted(seed.managers()):
+        yield replace(submissions(cik, newest(cik)), lands=False)
+
+
 # --- declarations -------------------------------------------------------------------------------------------------------
 
 _SUBMISSION_TEXT = re.compile(r"<SEC-(DOCUMENT|HEADER)>[\s\S]*CONFORMED SUBMISSION TYPE:\s*13F-")
@@ -309,15 +333,16 @@ _INFORMATION_TABLE = re.compile(r"<(\w+:)?informationTable\b")
 ReadFile = Callable[["duckdb.DuckDBPyConnection", Feed, LandedFile], Records]
 
 
-def _single_filings(read: ReadFile, may_be_empty: bool) -> Iterator[Format]:
+def _single_filings(read: ReadFile, may_be_empty: bool, requests: Requests | None = None) -> Iterator[Format]:
     """The formats of a single filing that say who filed it."""
     yield Format(
         "submission_text",
-        Access.BRING_YOUR_OWN,
+        Access.LIVE,
         _SUBMISSION_TEXT,
         one_by_one(read),
-        "Full submission text of one filing (<accession number>.txt)",
+        "Full submission text of one filing (<accession number>.txt), of the managers of interest on the day they file",
         may_be_empty=may_be_empty,
+        requests=requests,
     )
     yield Format(
         "primary_document",
@@ -385,7 +410,7 @@ FILING = Feed(
             "Table SUBMISSION of a quarterly zip, with COVERPAGE, SUMMARYPAGE and SIGNATURE beside it",
             requests=_data_sets,
         ),
-        *_single_filings(_read_filing, may_be_empty=False),
+        *_single_filings(_read_filing, may_be_empty=False, requests=_single_filings_of_managers),
     ),
 )
 
