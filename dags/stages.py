@@ -25,11 +25,11 @@ class NetworkFaults(RetryPolicy):
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None) -> RetryDecision:
         from airflow.sdk.exceptions import AirflowTaskTimeout
 
-        from ingest.source import FetchFailed
+        from ingest.source import FetchFailed, KeyMissing
 
         # every error of `requests` is an OSError, and so are a missing and a forbidden file
         passing = isinstance(exception, FetchFailed | AirflowTaskTimeout | OSError)
-        lasting = isinstance(exception, FileNotFoundError | NotADirectoryError | PermissionError)
+        lasting = isinstance(exception, KeyMissing | FileNotFoundError | NotADirectoryError | PermissionError)
         return RetryDecision.default() if passing and not lasting else RetryDecision.fail("not a fault of the network or the provider")
 
 
@@ -37,7 +37,8 @@ FETCH_RETRIES: dict[str, Any] = {
     "retries": 3,
     "retry_delay": timedelta(seconds=20),
     "retry_exponential_backoff": 3,  # waits 20 s, 1 min, 3 min
-    "execution_timeout": timedelta(minutes=30),
+    # a first history is thousands of requests, or archives of hundreds of megabytes; a hung provider is given up by the client long before
+    "execution_timeout": timedelta(hours=2),
     "retry_policy": NetworkFaults(),
 }
 
@@ -60,7 +61,7 @@ def fetch(provider: str) -> Any:
     doc = f"Fetch what is new from `{provider}` and land it byte for byte. No database is opened."
 
     @task(task_id=provider, doc_md=doc, **FETCH_RETRIES)
-    def fetch_provider() -> dict[str, int]:
+    def fetch_provider() -> dict[str, Any]:
         from warehouse import refresh
 
         return refresh.fetch(provider)

@@ -1,4 +1,4 @@
-"""Airflow DAG `warehouse_backfill`: fetch a provider's past again, in pieces, and build from it."""
+"""Airflow DAG `warehouse_backfill`: fetch the past of a provider or a feed, in pieces, and build from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dags.stages import FETCH_RETRIES, load_to_report, open_build, providers
 
 @dag(
     dag_id="warehouse_backfill",
-    description="Fetch a provider's past in pieces, then load, check, build, check, publish",
+    description="Fetch the past of a provider or a feed in pieces, then load, check, build, check, publish",
     schedule=None,
     catchup=False,
     max_active_runs=1,
@@ -21,10 +21,17 @@ from dags.stages import FETCH_RETRIES, load_to_report, open_build, providers
     tags=["ebbtide", "backfill"],
     params={
         "provider": Param(
-            type="string",
-            enum=providers(),
+            None,
+            type=["null", "string"],
+            enum=[None, *providers()],
             title="Provider",
             description="Whose feeds to fetch: a module of `ingest/feeds`. All feeds of the provider are fetched.",
+        ),
+        "feed": Param(
+            None,
+            type=["null", "string"],
+            title="Feed",
+            description="The one feed to fetch, instead of all of a provider.",
         ),
         "start": Param(type="string", format="date", title="First day", description="First observation date to ask for (YYYY-MM-DD)."),
         "end": Param(
@@ -40,17 +47,20 @@ from dags.stages import FETCH_RETRIES, load_to_report, open_build, providers
             minimum=1,
             maximum=3660,
             title="Days in a piece",
-            description="Days asked for at once; smaller pieces suit a provider that limits the size of an answer.",
+            description="Days in a task; a feed whose provider limits an answer is asked in smaller pieces by itself.",
         ),
+        "again": Param(False, type="boolean", title="Again", description="Ask for days that were answered before, too."),
     },
     doc_md="""
 ### Warehouse backfill
 
-Asks one provider for the observations from `start` to `end` again, a piece of `days_a_piece` days at a time and one piece after
-another, then goes the way of `warehouse_refresh`: load, gates, models, publish. Rows that are already there do not load twice.
+Asks one provider, or for one feed, for the observations from `start` to `end`, a piece of `days_a_piece` days at a time and one piece
+after another, then goes the way of `warehouse_refresh`: load, gates, models, publish. Days that a live provider has answered before are
+not asked for, unless `again`: a run that was interrupted is triggered once more and goes on where it stopped. Rows that are already
+there do not load twice.
 
-Trigger it with its parameters, for example `{"provider": "cboe", "start": "2010-01-01", "end": "2012-12-31"}`, and not while
-`warehouse_refresh` runs: both build in the same warehouse.
+Trigger it with its parameters, for example `{"provider": "cboe", "start": "2010-01-01", "end": "2012-12-31"}` or
+`{"feed": "cboe_put_call", "start": "2019-10-07"}`, and not while `warehouse_refresh` runs: both build in the same warehouse.
 """,
 )
 def warehouse_backfill() -> None:
@@ -58,7 +68,13 @@ def warehouse_backfill() -> None:
     def pieces(params: dict[str, Any] | None = None) -> list[dict[str, str]]:
         from airflow.sdk.exceptions import AirflowFailException
 
+        from ingest.feeds import FEEDS
+
         asked = params or {}
+        if bool(asked["provider"]) == bool(asked["feed"]):
+            raise AirflowFailException("give a provider or a feed, one of the two")
+        if asked["feed"] and asked["feed"] not in FEEDS:
+            raise AirflowFailException(f"there is no feed {asked['feed']}; there are {', '.join(FEEDS)}")
         start = date.fromisoformat(asked["start"])
         end = date.fromisoformat(asked["end"]) if asked["end"] else pendulum.today("America/New_York").date()
         if end < start:
@@ -73,10 +89,11 @@ def warehouse_backfill() -> None:
         max_active_tis_per_dagrun=1,
         **FETCH_RETRIES,
     )
-    def fetch_piece(start: str, end: str, params: dict[str, Any] | None = None) -> dict[str, int]:
+    def fetch_piece(start: str, end: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         from warehouse import refresh
 
-        return refresh.fetch((params or {})["provider"], start=date.fromisoformat(start), end=date.fromisoformat(end))
+        asked = params or {}
+        return refresh.fetch(asked["feed"] or asked["provider"], start=date.fromisoformat(start), end=date.fromisoformat(end), again=asked["again"])
 
     @task_group(tooltip="One provider, a piece at a time; network only")
     def fetch() -> None:

@@ -6,7 +6,7 @@ YAML tests them; here stands what needs a second table, the build's `as_of`, or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from expectations.check import (
@@ -24,6 +24,10 @@ from expectations.check import (
 )
 from expectations.marts import bounds_kept
 from expectations.project import PROJECT, Model, feeds_behind, read_models
+from ingest.feeds import FEEDS
+
+# Share of a house's shares that it still holds a quarter later, whatever it trades.
+LEAST_SHARES_KEPT = 0.5
 
 
 def suites(build: BuildUnderCheck, project: Path = PROJECT) -> list[Suite]:
@@ -51,12 +55,46 @@ def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model
             checks.append(_file_known())
     else:
         checks.append(_has_rows_warning())
-    if not model.grain_tested_by_dbt:
+    # lines of filings are checked in raw, as they are loaded: they never change, and are too many to be counted again at each build
+    if not model.grain_tested_by_dbt and not any(FEEDS[feed].filing_of for feed in model.feeds if feed in FEEDS):
         checks += [key_unique(model.grain), key_present(model.grain)]
     if "available_at" in columns:
         checks.append(_known_by_as_of(build, model))
     checks += bounds_kept(model, columns)
+    if model.name in _RECONCILIATIONS:
+        checks += _RECONCILIATIONS[model.name](build)
     return Suite(name, model.schema, model.name, tuple(checks))
+
+
+def _groups_keep_their_shares(build: BuildUnderCheck) -> list[Check]:
+    """A house that changes its filers looks like one that sells: no house sells so much in a quarter."""
+    return [
+        Check(
+            "groups_keep_their_shares",
+            f"No house of managers reports less than {LEAST_SHARES_KEPT:.0%} of the shares of the quarter before, or stops reporting; if one does, look "
+            "whether it files under another number or as notices, and extend the seed filer_group.",
+            "warning",
+            query(
+                f"""
+                with quarters as (
+                    select
+                        *,
+                        row_number() over (partition by group_id order by observation_date desc) as age,
+                        max(observation_date) over () as newest_quarter
+                    from {{batch}}
+                )
+                select group_id, observation_date, filers, notices, shares, shares_kept
+                from quarters
+                where shares_kept < {LEAST_SHARES_KEPT} or (age = 1 and observation_date < newest_quarter)
+                order by observation_date desc
+                """
+            ),
+        )
+    ]
+
+
+# What must hold of one model by the meaning of its rows, written by hand.
+_RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck], list[Check]]] = {"int_filer_group_quarter": _groups_keep_their_shares}
 
 
 def _has_rows_warning() -> Check:
@@ -82,7 +120,7 @@ def _known_by_as_of(build: BuildUnderCheck, model: Model) -> Check:
 def _rows_as_in_raw(build: BuildUnderCheck, model: Model) -> Check:
     condition = f" and ({model.source_condition})" if model.source_condition else ""
     tables = [feed for feed in sorted(model.feeds) if ("raw", feed) in build.columns]
-    counts = [f"select count(*) as rows_found from raw.{identifier(feed)} where {build.known}{condition}" for feed in tables]
+    counts = [f"select count(*) as rows_found from raw.{identifier(feed)} where {_known(build, feed)}{condition}" for feed in tables]
     kept = f" where {model.source_condition}" if model.source_condition else ""
     return Check(
         "rows_as_in_raw",
@@ -103,6 +141,15 @@ def _rows_as_in_raw(build: BuildUnderCheck, model: Model) -> Check:
             """
         ).replace("<counts>", "\n    union all\n    ".join(counts)),
     )
+
+
+def _known(build: BuildUnderCheck, feed: str) -> str:
+    """SQL condition: the raw row was known at the build's as-of; a line of a filing is known with its filing."""
+    declared = FEEDS.get(feed)
+    if declared is None or not declared.filing_of:
+        return build.known
+    key = identifier(declared.key[0])
+    return f"{key} in (select {key} from raw.{identifier(declared.filing_of)} where {build.known})"
 
 
 def _file_known() -> Check:

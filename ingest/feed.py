@@ -127,10 +127,10 @@ class Request:
 
     `secrets` are query parameters that are sent but never stored or logged. `absent` are statuses that mean "not
     published" with this provider. With a `page_size` the provider is asked for pages (`$limit`, `$offset`) until one is short.
-    `body` is sent as JSON with a POST; without one the request is a GET. `following` looks at the answer and gives the requests
-    it leads to: the next page, the files a page links to; each lands as a file of its own. An answer that only leads to others
-    does not land itself (`lands=False`). A `large` answer is written to disk as it comes, and goes on from there when it is cut off.
-    A file that never changes once it is there (`immutable`) is not asked for again.
+    `body` is sent as JSON with a POST (a page is then `limit`, `offset` in it); without one the request is a GET. `following` looks at
+    the answer and gives the requests it leads to: the next page, the files a page links to; each lands as a file of its own. An answer
+    that only leads to others does not land itself (`lands=False`). A `large` answer is written to disk as it comes, and goes on from
+    there when it is cut off. A file that never changes once it is there (`immutable`) is not asked for again.
     """
 
     url: str
@@ -219,7 +219,11 @@ class Format:
     """One form in which a feed is published.
 
     A file belongs to the format when its head (first 4 kB as text, or the column titles of a sheet) matches `header`
-    and, where `file_name` is given, its name matches that too. Named groups of `file_name` reach the reader.
+    and, where `file_name` is given, its name matches that too. Named groups of `file_name` reach the reader. A file of a format
+    that `may_be_empty` can hold no record at all (a notice, a day without a trade); any other without records is quarantined.
+    The reader of a `typed` format gives columns of the feed's types, not text: so are millions of lines of filings read (`filing_of`).
+    A longer history than `chunk_days` is asked for in pieces of so many days, each of which is done once it is answered: declare it where
+    a provider limits an answer, or where a year is hundreds of requests. Without it the whole range is one piece.
     """
 
     name: str
@@ -229,6 +233,9 @@ class Format:
     description: str
     file_name: re.Pattern[str] | None = None
     requests: Requests | None = None
+    may_be_empty: bool = False
+    typed: bool = False
+    chunk_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -257,6 +264,8 @@ class Feed:
         Publication lag for series not in `lag_by`, by the cadence that the spacing of their dates shows.
     dated
         On which days observations fall: the raw gate checks it.
+    immutable
+        Whether a row never changes, as a filing does not: what a later file says of the same key is the same record again.
     landed_with
         Feed whose landed files hold the records of this one too (tables of one archive); this feed then fetches nothing itself.
     filing_of
@@ -282,6 +291,7 @@ class Feed:
     lag_by: Mapping[str, PublicationLag] = field(default_factory=dict)
     lag_by_cadence: Mapping[Cadence, PublicationLag] = field(default_factory=dict)
     dated: Literal["any day", "trading day", "federal business day", "month end"] = "any day"
+    immutable: bool = False
     landed_with: str | None = None
     filing_of: str | None = None
 

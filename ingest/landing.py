@@ -1,7 +1,8 @@
 """Landed files: bytes exactly as received, named by their hash, never changed; and the manifest that says what they are.
 
 `landing/<feed>/<date>/<sha256><suffix>` holds the bytes, `landing/<feed>/manifest.jsonl` one line a landed edition. Both are
-written so that a crash leaves either all of a file or nothing of it that is visible.
+written so that a crash leaves either all of a file or nothing of it that is visible. Beside the manifest, `completed.json` and
+`answered.json` say which days a live provider has answered for, by format.
 """
 
 from __future__ import annotations
@@ -9,29 +10,37 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from filelock import FileLock
 
 MANIFEST_BATCH = 256  # manifest lines written and synced together
+SETTLED_AFTER = timedelta(days=7)  # observations younger than this may still be published or corrected, and are asked for again
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """Bytes of one file as a source gives them; `url` holds no secrets, `edition_at` is null when only reading the file can tell."""
+    """One file as a source gives it; `url` holds no secrets, `edition_at` is null when only reading the file can tell.
+
+    `content` is its bytes, or the path of a file that is too large for memory: it is moved when it lies in the landing's own folder of
+    downloads, and copied otherwise. `sha256` is its hash where the source has computed it.
+    """
 
     feed: str
     format: str
     name: str
-    content: bytes
+    content: bytes | Path
     edition_at: datetime | None = None
     url: str | None = None
     etag: str | None = None
     last_modified: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,20 @@ class Completed:
     feed: str
     format: str
     last_day: date
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Said by a source after a piece of a format's history: all that was asked for from `first_day` to `last_day` has arrived, on the day `on`."""
+
+    feed: str
+    format: str
+    first_day: date
+    last_day: date
+    on: date
+
+
+Days: TypeAlias = "list[tuple[date, date]]"
 
 
 @dataclass(frozen=True)
@@ -71,6 +94,51 @@ def identify(feed: str, name: str, sha256: str, edition_at: str | None) -> int:
     """A file's id: 52 bits of a hash, so that it is exact in every reader, JavaScript included."""
     digest = hashlib.sha256("\0".join((feed, name, sha256, edition_at or "")).encode()).hexdigest()
     return int(digest[:13], 16)
+
+
+def hash_of(content: bytes | Path) -> str:
+    """SHA-256 of bytes, or of a file read in blocks."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write(target: Path, content: bytes | Path, sha256: str) -> None:
+    """Write a file whole or not at all. Raises OSError when the disk is full, or a file changed while it was copied."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            if isinstance(content, Path):
+                copied = hashlib.sha256()
+                with content.open("rb") as original:
+                    while block := original.read(BLOCK):
+                        copied.update(block)
+                        stream.write(block)
+                if copied.hexdigest() != sha256:
+                    raise OSError(f"{content} changed while it was copied; try again when it is complete")
+            else:
+                stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _merged(days: Days) -> Days:
+    """Intervals in order, those that touch joined."""
+    joined: Days = []
+    for begin, end in sorted(days):
+        if joined and begin <= joined[-1][1] + timedelta(days=1):
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((begin, end))
+    return joined
 
 
 class Landing:
@@ -104,32 +172,62 @@ class Landing:
 
     def completed(self, feed: str) -> dict[str, date]:
         """Last day up to which a format has been fetched without a gap, by format."""
-        path = self.folder / feed / "completed.json"
-        if not path.exists():
-            return {}
-        return {name: date.fromisoformat(day) for name, day in json.loads(path.read_text(encoding="utf-8")).items()}
+        return {name: date.fromisoformat(day) for name, day in _read_json(self.folder / feed / "completed.json").items()}
 
-    def land(self, files: Iterable[Arrival | Completed], source: str) -> tuple[int, int]:
+    @property
+    def downloads(self) -> Path:
+        """Where large answers lie until they are whole."""
+        return self.folder / ".partial"
+
+    def missing(self, feed: str, format: str, first_day: date, last_day: date, today: date) -> Days:
+        """The days from `first_day` to `last_day` that have not been answered, as intervals with both ends in them.
+
+        Days within a week of the request are answered for the day of that request only: later they may have been published or corrected.
+        """
+        found: Days = []
+        start = first_day
+        for begin, end in _merged(self._answered(feed, format, today)):
+            if begin > start:
+                found.append((start, min(begin - timedelta(days=1), last_day)))
+            start = max(start, end + timedelta(days=1))
+            if start > last_day:
+                break
+        if start <= last_day:
+            found.append((start, last_day))
+        return [(begin, end) for begin, end in found if begin <= end]
+
+    def _answered(self, feed: str, format: str, today: date) -> Days:
+        known = _read_json(self.folder / feed / "answered.json").get(format, {})
+        recent = known.get("recent", {})
+        intervals = known.get("settled", []) + (recent["days"] if recent.get("on") == today.isoformat() else [])
+        return [(date.fromisoformat(begin), date.fromisoformat(end)) for begin, end in intervals]
+
+    def land(self, files: Iterable[Arrival | Completed | Answered], source: str) -> tuple[int, int]:
         """Keep the bytes of arriving files; returns how many arrived and how many were not there already.
 
-        Bytes are written to a temporary name, synced and renamed; manifest lines follow, a batch at a time, so a file without
-        a line is an unfinished landing and is simply landed again. Raises OSError when the disk is full, with nothing torn visible.
+        Bytes are written to a temporary name, synced and renamed; manifest lines follow, a batch at a time (each at once when it came over
+        the network), so a file without a line is an unfinished landing and is simply landed again.
+        Raises OSError when the disk is full, with nothing torn visible.
         """
         seen = kept = 0
+        batch = 1 if source == "live" else MANIFEST_BATCH
         waiting: dict[str, list[Landed]] = {}
         try:
             for arrival in files:
-                if isinstance(arrival, Completed):
+                if isinstance(arrival, Completed | Answered):
                     # only once the manifest holds what arrived: a crash before this line asks for all of it again
                     self._append(arrival.feed, waiting.pop(arrival.feed, []))
-                    self._note_completed(arrival)
+                    if isinstance(arrival, Completed):
+                        self._note_completed(arrival)
+                    else:
+                        self._note_answered(arrival)
                     continue
                 seen += 1
                 landed = self._keep(arrival, source)
                 if landed:
                     kept += 1
                     waiting.setdefault(landed.feed, []).append(landed)
-                    if len(waiting[landed.feed]) >= MANIFEST_BATCH:
+                    if len(waiting[landed.feed]) >= batch:
                         self._append(landed.feed, waiting.pop(landed.feed))
         finally:
             # what arrived before a failure has landed and is not asked for again
@@ -140,29 +238,27 @@ class Landing:
     def _keep(self, arrival: Arrival, source: str) -> Landed | None:
         """Write the bytes of one file; None when this edition is there already."""
         fetched = datetime.now(UTC)
-        sha256 = hashlib.sha256(arrival.content).hexdigest()
+        content = arrival.content
+        download = content if isinstance(content, Path) and content.parent == self.downloads else None
+        sha256 = arrival.sha256 or hash_of(content)
         edition = arrival.edition_at.astimezone(UTC).isoformat() if arrival.edition_at else None
         known = self.manifest_index(arrival.feed)
         previous = known.by_url.get(arrival.url) if arrival.url else None
-        if previous is not None and previous.sha256 == sha256:
-            return None
         file_id = identify(arrival.feed, arrival.name, sha256, edition)
-        if file_id in known.by_id:
+        if (previous is not None and previous.sha256 == sha256) or file_id in known.by_id:
+            if download:
+                download.unlink()
             return None
+        size = content.stat().st_size if isinstance(content, Path) else len(content)
         suffix = Path(arrival.name).suffix if len(Path(arrival.name).suffix) <= 6 else ""
         relative = Path(arrival.feed) / fetched.date().isoformat() / f"{sha256}{suffix}"
         target = self.folder / relative
-        if not target.exists():
+        if download:
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            try:
-                with temporary.open("wb") as stream:
-                    stream.write(arrival.content)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+            download.replace(target)  # it was synced when the download ended
+        elif not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(target, content, sha256)
         landed = Landed(
             file_id=file_id,
             feed=arrival.feed,
@@ -170,7 +266,7 @@ class Landing:
             name=arrival.name,
             path=relative.as_posix(),
             sha256=sha256,
-            size=len(arrival.content),
+            size=size,
             source=source,
             fetched_at=fetched.isoformat(),
             edition_at=edition,
@@ -183,13 +279,38 @@ class Landing:
         return landed
 
     def _note_completed(self, completed: Completed) -> None:
-        path = self.folder / completed.feed / "completed.json"
+        self._note(completed.feed, "completed.json", completed.format, lambda _: completed.last_day.isoformat())
+
+    def _note_answered(self, answered: Answered) -> None:
+        """Days older than a week are settled; the younger ones count on the day they were asked for."""
+
+        def more(known: dict[str, Any] | None) -> dict[str, Any]:
+            kept = known or {"settled": [], "recent": {}}
+            settled = [(date.fromisoformat(begin), date.fromisoformat(end)) for begin, end in kept["settled"]]
+            limit = answered.on - SETTLED_AFTER
+            if answered.first_day <= limit:
+                settled.append((answered.first_day, min(answered.last_day, limit)))
+            recent = kept["recent"]
+            if answered.last_day > limit:
+                days = recent["days"] if recent.get("on") == answered.on.isoformat() else []
+                recent = {
+                    "on": answered.on.isoformat(),
+                    "days": [*days, (max(answered.first_day, limit + timedelta(days=1)).isoformat(), answered.last_day.isoformat())],
+                }
+            return {"settled": [(begin.isoformat(), end.isoformat()) for begin, end in _merged(settled)], "recent": recent}
+
+        self._note(answered.feed, "answered.json", answered.format, more)
+
+    def _note(self, feed: str, name: str, format: str, change: Callable[[Any], Any]) -> None:
+        """Change what a record of a feed says of a format, in one rename."""
+        path = self.folder / feed / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            days = {**self.completed(completed.feed), completed.format: completed.last_day}
+            said = _read_json(path)
+            said[format] = change(said.get(format))
             temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
             with temporary.open("w", encoding="utf-8") as stream:
-                json.dump({name: day.isoformat() for name, day in sorted(days.items())}, stream)
+                json.dump(dict(sorted(said.items())), stream)
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from ingest.feed import Cadence, Column, Feed, Format, LandedFile, PublicationLag, Records, UnreadableFile
-from ingest.landing import Landed, Landing
-from ingest.reader import expanded, head_of, looks_like_html
+from ingest.landing import Landed, Landing, identify
+from ingest.reader import expanded, looks_like_html
 from warehouse.connection import quote
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas
 
 LINEAGE = {"_file_id": "BIGINT", "_row_number": "BIGINT", "_available_at": "TIMESTAMP", "_available_at_source": "VARCHAR"}
+# lines of filings became known with their filing and carry a row id of their own
+LINEAGE_OF_LINES = {"_file_id": "BIGINT"}
 
 # Texts that stand for a missing value in some provider's file.
 NULL_TOKENS = ("", ".", "-", "--", "NA", "N/A", "N.A.", "#N/A", "NULL", "ND", "*", "**", "AWAITED", "NYSECLOSED", "NYSE CLOSED")
@@ -48,7 +50,12 @@ create table if not exists meta.file (
 create table if not exists meta.quarantine (
     file_id bigint, feed varchar, row_number bigint, line varchar, reason varchar, quarantined_at timestamp, released_at timestamp
 );
+create table if not exists meta.filing (feed varchar, filing varchar, file_id bigint, "rows" bigint);
 """
+
+_REJECTED = "create or replace temp table rejected (_file_id bigint, row_number bigint, line varchar, reason varchar)"
+
+_INSERT_FILE = f"insert into meta.file select {', '.join(['?'] * 20)}, map(?::varchar[], ?::bigint[]), ?, ?"
 
 
 @dataclass
@@ -61,6 +68,7 @@ class FileOutcome:
     message: str | None = None
     skipped: dict[str, int] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed]) 
     """Create schemas, the file record, and a raw table for each feed; columns a declaration gained are added."""
     connection.execute(_META)
     for feed in feeds:
-        columns = {column.name: column.type.replace("TEXT", "VARCHAR") for column in feed.columns} | LINEAGE
+        columns = {column.name: column.type.replace("TEXT", "VARCHAR") for column in feed.columns} | (LINEAGE_OF_LINES if feed.filing_of else LINEAGE)
         body = ", ".join(f"{quote(name)} {type_}" for name, type_ in columns.items())
         connection.execute(f"create table if not exists raw.{quote(feed.name)} ({body})")
         known = {
@@ -109,12 +117,30 @@ def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], la
     return LoadSummary(*(int(total) for total in totals))
 
 
+def _landed(landing: Landing, feed: Feed) -> list[Landed]:
+    """Landed editions with records of a feed; one that is landed for several feeds has an id in each."""
+    if feed.landed_with is None:
+        return landing.manifest(feed.name)
+    editions = landing.manifest(feed.landed_with)
+    return [replace(line, feed=feed.name, file_id=identify(feed.name, line.name, line.sha256, line.edition_at)) for line in editions]
+
+
+def _sharing(feed: Feed) -> list[Feed]:
+    """The other feeds whose records lie in the same landed files."""
+    from ingest.feeds import FEEDS
+
+    together = feed.landed_with or feed.name
+    return [other for other in FEEDS.values() if other.name != feed.name and (other.landed_with or other.name) == together]
+
+
 def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, build_id: str) -> list[FileOutcome]:
     loaded = {row[0]: row[1] for row in connection.execute("select file_id, edition_at from meta.file where feed = ?", [feed.name]).fetchall()}
-    manifest = landing.manifest(feed.name)
+    manifest = _landed(landing, feed)
     new = [landed for landed in manifest if landed.file_id not in loaded]
     if not new:
         return []
+    if feed.filing_of:
+        return _load_lines(connection, feed, landing, new, build_id)
     # reading makes temporary tables only, and a damaged file may fail there: the transaction starts after it
     outcomes = _stage(connection, feed, landing, new)
     oldest = min((o.edition_at for o in outcomes if o.edition_at), default=None)
@@ -155,7 +181,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
     for table in ("reject_scan", "reject_line"):
         connection.execute(f"drop table if exists temp.{table}")
     connection.execute(f"create or replace temp table incoming (_file_id bigint, _row_number bigint, {columns})")
-    connection.execute("create or replace temp table rejected (_file_id bigint, row_number bigint, line varchar, reason varchar)")
+    connection.execute(_REJECTED)
     outcomes = {landed.file_id: FileOutcome(landed) for landed in files}
     paths: dict[str, int] = {}
     with ExitStack() as stack:
@@ -177,7 +203,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
         connection.execute("select _file_id, count(*) from (select _file_id from incoming union all select _file_id from rejected) group by 1").fetchall()
     )
     for outcome in outcomes.values():
-        if outcome.status == "loaded" and not counts.get(outcome.landed.file_id):
+        if outcome.status == "loaded" and not counts.get(outcome.landed.file_id) and not outcome.may_be_empty:
             outcome.status, outcome.message = "quarantined", "the file has no records; fetch it again"
     return list(outcomes.values())
 
@@ -188,20 +214,36 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
     if path.stat().st_size == 0:
         raise UnreadableFile("the file is empty; fetch it again")
     pieces = []
-    head = ""
-    for name, member in stack.enter_context(expanded(path, landed.name)):
-        head = head_of(member)
+    edition_at = datetime.fromisoformat(landed.edition_at) if landed.edition_at else None
+    members = stack.enter_context(expanded(path, landed.name))
+    heads: list[str] = []
+    damage: UnreadableFile | None = None
+    for member in members:
+        try:
+            heads.append(member.head())
+        except UnreadableFile as error:
+            # the other tables of the archive can still be read
+            heads.append("")
+            damage = error
+    for member, head in zip(members, heads, strict=True):
         fitting = [f for f in feed.formats if f.header.search(head)]
         chosen = next((f for f in fitting if f.name == landed.format), fitting[0] if fitting else None)
         if chosen:
             # a member of an archive says itself which day or symbol it is about
-            named = chosen.file_name.search(name) if chosen.file_name else None
+            named = chosen.file_name.search(member.name) if chosen.file_name else None
             parameters = {k: v for k, v in named.groupdict().items() if v} if named else landed.parameters
-            pieces.append(LandedFile(landed.file_id, member, name, chosen.name, parameters))
+            pieces.append(LandedFile(landed.file_id, member.path(), member.name, chosen.name, parameters, edition_at, tuple(members)))
+            outcome.may_be_empty = outcome.may_be_empty or chosen.may_be_empty
         else:
             outcome.skipped["other member"] = outcome.skipped.get("other member", 0) + 1
     if not pieces:
-        if looks_like_html(head):
+        if damage:
+            raise damage
+        if any(other.header.search(head) for feed_beside in _sharing(feed) for other in feed_beside.formats for head in heads):
+            # a file that landed for several feeds and holds nothing of this one
+            outcome.may_be_empty, outcome.message = True, f"holds no records of feed {feed.name}"
+            return []
+        if any(looks_like_html(head) for head in heads):
             raise UnreadableFile("the file is a web page, not data: the provider answered with an error page; fetch it again later")
         raise UnreadableFile(f"not in a format of feed {feed.name} ({', '.join(f.name for f in feed.formats)}); the provider may have changed it")
     return pieces
@@ -332,9 +374,11 @@ def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     texts = ", ".join(f"{_clean(column)} as {quote(column.name)}" for column in columns)
     connection.execute(f"create or replace temp table incoming as select _file_id, _row_number, {texts} from incoming")
     typed = ", ".join(f"{_typed(column)} as {quote(column.name)}" for column in columns)
-    observed = f"({_typed(feed.column(feed.observation_column))})"
-    lies_after = f"'{feed.observation_column}: ' || {observed} || ' lies after ' || last_day || ', the day after the file was current'"
-    reasons = [*(_reason(column, column.name in feed.key) for column in columns), f"case when {observed} > last_day then {lies_after} end"]
+    reasons = [_reason(column, column.name in feed.key) for column in columns]
+    if not feed.filing_of:
+        observed = f"({_typed(feed.column(feed.observation_column))})"
+        lies_after = f"'{feed.observation_column}: ' || {observed} || ' lies after ' || last_day || ', the day after the file was current'"
+        reasons.append(f"case when {observed} > last_day then {lies_after} end")
     line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := incoming.{quote(c.name)}" for c in columns) + "))::varchar"
     connection.execute(
         f"""
@@ -525,7 +569,7 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
         else:
             measures.append(name)
     others = [quote(name) for name in names if name not in {c.name for c in feed.measures}]
-    changed = " or ".join(f"{quote(c.name)} is distinct from lag({quote(c.name)}) over versions" for c in feed.measures) or "false"
+    changed = " or ".join(f"{quote(c.name)} is distinct from lag({quote(c.name)}) over versions" for c in feed.measures if not feed.immutable) or "false"
     group = quote(feed.key[0]) if feed.lag_by else "null::varchar"
     rule, provider = "publication.rule_at", "null::timestamp"
     if feed.vintage_column:
@@ -614,23 +658,7 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
             """
         ).fetchall()
     }
-    rows = []
-    now = datetime.now(UTC).replace(tzinfo=None)
-    for outcome in outcomes:
-        landed = outcome.landed
-        read, loaded, bad, unchanged, first, last = counts[landed.file_id]
-        if outcome.status == "loaded" and read and bad == read:
-            outcome.status, outcome.message = "quarantined", f"all {read:,} rows are quarantined; see `ebbtide quarantine list`"
-        skipped = {kind: count for kind, count in outcome.skipped.items() if count}
-        edition = outcome.edition_at.replace(tzinfo=None) if outcome.edition_at else None
-        rows.append(
-            [
-                *(landed.file_id, landed.feed, landed.format, landed.name, landed.path, landed.sha256, landed.size, landed.url, landed.source),
-                *(datetime.fromisoformat(landed.fetched_at).replace(tzinfo=None), edition, now, build_id, outcome.status, outcome.message),
-                *(read, loaded, bad, unchanged, sum(skipped.values()), list(skipped), list(skipped.values()), first, last),
-            ]
-        )
-    connection.executemany(f"insert into meta.file select {', '.join(['?'] * 20)}, map(?::varchar[], ?::bigint[]), ?, ?", rows)
+    connection.executemany(_INSERT_FILE, [_file_row(outcome, build_id, *counts[outcome.landed.file_id]) for outcome in outcomes])
     connection.execute(
         f"""
         update meta.file set message = 'shrunk from ' || shrunk.before || ' to ' || shrunk.rows_read || ' rows: rows that are missing stay in force'
@@ -644,3 +672,196 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
         """,
         [feed.name, [o.landed.file_id for o in outcomes]],
     )
+
+
+def _file_row(
+    outcome: FileOutcome, build_id: str, read: int, loaded: int, bad: int, unchanged: int, first: date | None = None, last: date | None = None
+) -> list[object]:
+    """A row of `meta.file`, as `_INSERT_FILE` takes it; a file of which every row is bad is quarantined whole."""
+    landed = outcome.landed
+    if outcome.status == "loaded" and read and bad == read:
+        outcome.status, outcome.message = "quarantined", f"all {read:,} rows are quarantined; see `ebbtide quarantine list`"
+    skipped = {kind: count for kind, count in outcome.skipped.items() if count}
+    edition = outcome.edition_at.replace(tzinfo=None) if outcome.edition_at else None
+    return [
+        *(landed.file_id, landed.feed, landed.format, landed.name, landed.path, landed.sha256, landed.size, landed.url, landed.source),
+        *(datetime.fromisoformat(landed.fetched_at).replace(tzinfo=None), edition, datetime.now(UTC).replace(tzinfo=None), build_id),
+        *(outcome.status, outcome.message, read, loaded, bad, unchanged, sum(skipped.values()), list(skipped), list(skipped.values()), first, last),
+    ]
+
+
+# --- lines of filings ---------------------------------------------------------------------------------------------------
+
+
+def _load_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], build_id: str) -> list[FileOutcome]:
+    """Load files of filings' lines: a filing that is loaded already is passed over, never compared row by row.
+
+    Files load in the order in which they were current: of two that hold a filing the first gives its lines. A file of millions of lines goes
+    straight from its reader into the raw table, in a transaction of its own; small ones are typed and checked together, as those of other feeds.
+    """
+    outcomes: list[FileOutcome] = []
+    waiting: list[Landed] = []
+
+    def load_waiting() -> None:
+        if waiting:
+            outcomes.extend(_load_small_files(connection, feed, landing, waiting, build_id))
+            waiting.clear()
+
+    for landed in sorted(files, key=lambda landed: (landed.edition_at or landed.fetched_at, landed.file_id)):
+        if _is_straight(feed, landing, landed):
+            load_waiting()
+            outcomes.append(_load_straight(connection, feed, landing, landed, build_id))
+        else:
+            waiting.append(landed)
+    load_waiting()
+    return outcomes
+
+
+def _is_straight(feed: Feed, landing: Landing, landed: Landed) -> bool:
+    """Whether a file is in a format whose reader gives typed lines."""
+    typed = [declared for declared in feed.formats if declared.typed]
+    try:
+        with expanded(landing.path(landed), landed.name) as members:
+            return any(declared.header.search(head) for head in (member.head() for member in members) for declared in typed) if typed else False
+    except (UnreadableFile, OSError):
+        return False  # the ordinary way says what is wrong with it
+
+
+def _load_small_files(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], build_id: str) -> list[FileOutcome]:
+    outcomes = _read(connection, feed, landing, files)
+    _note_last_days(connection, files)
+    _type_and_check(connection, feed)
+    typed = ", ".join(quote(column.name) for column in feed.columns)
+    connection.execute("begin")
+    try:
+        connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {typed} from checked where _reason is null and _copy = 1")
+        connection.execute(
+            """
+            insert into rejected
+            select _file_id, _row_number, _line, _reason from checked where _reason is not null
+            """
+        )
+        repeated = dict(connection.execute("select _file_id, count(*) from checked where _reason is null and _copy > 1 group by 1").fetchall())
+        _record_lines(connection, feed, outcomes, build_id, repeated)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    return outcomes
+
+
+def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, landed: Landed, build_id: str) -> FileOutcome:
+    outcome = FileOutcome(landed)
+    connection.execute(_REJECTED)
+    for name in ("reject_scan", "reject_line"):
+        connection.execute(f"drop table if exists temp.{name}")
+    preserves = connection.execute("select current_setting('preserve_insertion_order')").fetchone()
+    connection.execute("set preserve_insertion_order = false")  # lines have an id; keeping their order would cost a third of the speed
+    connection.execute("begin")
+    try:
+        try:
+            with ExitStack() as stack:
+                for piece in _pieces(stack, feed, landing, landed, outcome):
+                    for record in feed.format(piece.format).reader(connection, feed, [piece]):
+                        names = ", ".join(quote(name) for name in record.columns)
+                        connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {names} from ({record.sql}) as records")
+                        for kind, count in record.skipped.get(piece.file_id, {}).items():
+                            outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
+                    _collect_rejects(connection, {str(piece.path): piece.file_id})
+        except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+            connection.execute("rollback")
+            connection.execute("begin")
+            said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read ({str(error).splitlines()[0]}); fetch it again"
+            outcome.status, outcome.message, outcome.skipped = "quarantined", said, {}
+            connection.execute(_REJECTED)
+        _reject_lines(connection, feed, landed.file_id)
+        _record_lines(connection, feed, [outcome], build_id, {})
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    finally:
+        connection.execute(f"set preserve_insertion_order = {str(bool(preserves and preserves[0])).lower()}")
+    return outcome
+
+
+def _record_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: Sequence[FileOutcome], build_id: str, repeated: dict[int, int]) -> None:
+    """Take out the lines of filings that were there before, note the filings, and write `meta.file` and `meta.quarantine`."""
+    import pandas
+
+    table, key = f"raw.{quote(feed.name)}", quote(feed.key[0])
+    places = pandas.DataFrame({"file_id": pandas.array([o.landed.file_id for o in outcomes], "int64"), "place": range(len(outcomes))})
+    connection.register("place_frame", places)
+    connection.execute("create or replace temp table place as select file_id, place from place_frame")
+    connection.unregister("place_frame")
+    new = "_file_id in (select file_id from place)"
+    connection.execute(
+        f"""
+        create or replace temp table new_filing as
+        select filing, _file_id, lines, row_number() over (partition by filing order by place.place) = 1 and not is_loaded as is_new
+        from (
+            select {key} as filing, _file_id, count(*) as lines, {key} in (select filing from meta.filing where feed = ?) as is_loaded
+            from {table} where {new} group by all
+        ) as filing
+        join place on place.file_id = filing._file_id
+        """,
+        [feed.name],
+    )
+    if _count(connection, "select count(*) from new_filing where not is_new"):
+        old = "(select filing, _file_id from new_filing where not is_new)"
+        connection.execute(f"delete from {table} where {new} and ({key}, _file_id) in {old}")
+    connection.execute("insert into meta.filing select ?, filing, _file_id, lines from new_filing where is_new", [feed.name])
+    connection.execute("insert into meta.quarantine select _file_id, ?, row_number, line, reason, now()::timestamp, null from rejected", [feed.name])
+    counts = {
+        row[0]: row[1:]
+        for row in connection.execute(
+            """
+            select place.file_id, coalesce(any_value(kept.lines), 0), coalesce(any_value(passed.lines), 0), coalesce(any_value(lost.lines), 0)
+            from place
+            left join (select _file_id, sum(lines) as lines from new_filing where is_new group by 1) as kept on kept._file_id = place.file_id
+            left join (select _file_id, sum(lines) as lines from new_filing where not is_new group by 1) as passed on passed._file_id = place.file_id
+            left join (select _file_id, count(*) as lines from rejected group by 1) as lost on lost._file_id = place.file_id
+            group by 1
+            """
+        ).fetchall()
+    }
+    rows = []
+    for outcome in outcomes:
+        landed = outcome.landed
+        kept, passed, lost = (int(count) for count in counts[landed.file_id])
+        passed += repeated.get(landed.file_id, 0)
+        if not kept + passed + lost and outcome.status == "loaded" and not outcome.may_be_empty:
+            outcome.status, outcome.message = "quarantined", "the file has no records; fetch it again"
+        outcome.edition_at = _edition_of_filings(connection, feed, landed)
+        rows.append(_file_row(outcome, build_id, kept + passed + lost, kept, lost, passed))
+    connection.executemany(_INSERT_FILE, rows)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> int:
+    """The one number a statement answers: a count, or how many rows it changed."""
+    row = connection.execute(sql, list(parameters)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _reject_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, file_id: int) -> None:
+    """Move the lines just inserted that lack a key or break a physical bound to `rejected`."""
+    broken = {f"{quote(name)} is null": f"'{name} is missing'" for name in feed.key}
+    for column in feed.columns:
+        name = quote(column.name)
+        if column.minimum is not None:
+            broken[f"{name} < {column.minimum}"] = f"'{column.name}: ' || {name} || ' is below {column.minimum:g}'"
+        if column.maximum is not None:
+            broken[f"{name} > {column.maximum}"] = f"'{column.name}: ' || {name} || ' is above {column.maximum:g}'"
+    reason = "concat_ws('; ', " + ", ".join(f"case when {condition} then {text} end" for condition, text in broken.items()) + ")"
+    line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := {quote(c.name)}" for c in feed.columns) + "))::varchar"
+    lines = f"raw.{quote(feed.name)} where _file_id = ? and ({' or '.join(broken)})"
+    if _count(connection, f"insert into rejected select _file_id, null, {line}, {reason} from {lines}", [file_id]):
+        connection.execute(f"delete from {lines}", [file_id])
+
+
+def _edition_of_filings(connection: duckdb.DuckDBPyConnection, feed: Feed, landed: Landed) -> datetime:
+    """When the file was current: as landing says, or as the feed of the filings found for the same file, or when it was fetched."""
+    if landed.edition_at:
+        return datetime.fromisoformat(landed.edition_at)
+    row = connection.execute("select max(edition_at) from meta.file where feed = ? and path = ?", [feed.filing_of, landed.path]).fetchone()
+    return row[0].replace(tzinfo=UTC) if row and row[0] else datetime.fromisoformat(landed.fetched_at)

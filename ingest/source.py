@@ -3,48 +3,44 @@
 from __future__ import annotations
 
 import csv
-import json
-import logging
+import hashlib
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote as url_quote
 from urllib.parse import urlsplit
 
-from ingest.feed import Access, Feed, FetchWindow, Format, Request, UnreadableFile
-from ingest.feeds import FEEDS, feeds_of, provider_of
-from ingest.landing import Arrival, Completed, Landing
-from ingest.reader import expanded, head_of
+from pydantic import SecretStr
+
+from ingest.client import Answer, Client, CutOff, Pace, Partial, Taken, address_of, kept_from_logs, open_session
+from ingest.feed import Access, Feed, FetchWindow, Format, Key, Provider, Request, UnreadableFile
+from ingest.feeds import FEEDS, PROVIDERS, feeds_of, provider_of
+from ingest.landing import SETTLED_AFTER, Answered, Arrival, Completed, Days, Landed, Landing
+from ingest.reader import HEAD_BYTES, decode, expanded, looks_like_html
 
 if TYPE_CHECKING:
     import requests
 
     from warehouse.settings import Settings
 
-USER_AGENT = "Mozilla/5.0 (compatible; Ebbtide/0.1)"  # some providers refuse clients without a browser-like name
-TIMEOUT = (10, 120)  # seconds to connect, and between two parts of an answer
-MAX_BYTES = 2 * 1024**3  # an answer longer than this is refused
-MAX_RETRY_AFTER = 120  # seconds; a provider that asks for a longer pause is asked again by the next refresh
-BODY_ATTEMPTS = 3  # requests for an answer that is cut off in the middle
-
-_WHAT_TO_DO = {403: "the provider refuses this client", 429: "the provider limits requests; try again later"}
-
 
 class FetchFailed(Exception):
     """A provider did not answer as expected; the message names feed, address and what to do."""
 
 
+class KeyMissing(FetchFailed):
+    """A provider was not asked, because a setting it asks for is not set; the message names it and the page that tells how to get it."""
+
+
 class Source(Protocol):
     """Gives the files of a provider."""
 
-    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival | Completed]:
+    def fetch(self, provider: str, /, start: date | None = None, end: date | None = None) -> Iterator[Arrival | Completed | Answered]:
         """The provider's files with observations from `start` to `end` (both inclusive, defaults by source)."""
         ...
 
@@ -74,13 +70,13 @@ def claims_of(path: Path, name: str) -> list[Claim]:
     """The feeds that recognise a file by its head and name. Raises UnreadableFile for a damaged archive."""
     claims = []
     with expanded(path, name) as members:
-        for member_name, member in members:
-            head = head_of(member)
+        for member in members:
+            head = member.head()
             for feed in FEEDS.values():
                 for candidate in feed.formats:
                     if not candidate.header.search(head):
                         continue
-                    matched = candidate.file_name.search(member_name) if candidate.file_name else None
+                    matched = candidate.file_name.search(member.name) if candidate.file_name else None
                     if candidate.file_name and not matched:
                         continue
                     parameters = {k: v for k, v in (matched.groupdict() if matched else {}).items() if v}
@@ -113,7 +109,8 @@ def _survey(folder: Path, listing: tuple[tuple[str, int, int], ...]) -> tuple[di
         except UnreadableFile as error:
             unclaimed.append(Unclaimed(relative, size, str(error)))
             continue
-        feeds = {claim.feed.name for claim in claims}
+        # tables of one archive are several feeds that share what has landed
+        feeds = {claim.feed.landed_with or claim.feed.name for claim in claims}
         if len(feeds) == 1:
             claimed[relative] = claims[0]
         elif feeds:
@@ -161,7 +158,8 @@ class ReplaySource:
                 edition = stated.get(relative) or (edition_from_text("-".join(in_name.groups())) if in_name else None)
             except ValueError:
                 raise FetchFailed(f"feed {claim.feed.name}: {relative} has no date after _asof_; rename it") from None
-            yield Arrival(claim.feed.name, claim.format.name, path.name, path.read_bytes(), edition, url=None, parameters=claim.parameters)
+            landed_under = claim.feed.landed_with or claim.feed.name
+            yield Arrival(landed_under, claim.format.name, path.name, path, edition, parameters=claim.parameters)
 
 
 def edition_from_text(text: str) -> datetime:
@@ -198,213 +196,280 @@ class SampleSource:
 # --- live -------------------------------------------------------------------------------------------------------------
 
 
-class _Pace:
-    """At most so many requests a second to one provider, over all threads of the process."""
-
-    def __init__(self, a_second: float) -> None:
-        self.interval = 1 / a_second
-        self.next = 0.0
-        self.lock = threading.Lock()
-
-    def wait(self) -> None:
-        with self.lock:
-            now = time.monotonic()
-            delay = max(0.0, self.next - now)
-            self.next = max(now, self.next) + self.interval
-        if delay:
-            time.sleep(delay)
+# What every window carries beside the keys of the providers: FRED is asked without its key too, only differently.
+_WINDOW_SETTINGS = ("fred_api_key", "cboe_host")
 
 
-def _session() -> requests.Session:
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.util.retry import Retry
+@dataclass(frozen=True)
+class Step:
+    """How far the fetch of a feed is: requests answered of those known so far, and for a large file the bytes received of all."""
 
-    session = requests.Session()
-    retry = Retry(
-        total=4,
-        connect=3,
-        read=3,
-        backoff_factor=1.5,
-        backoff_jitter=0.5,
-        status_forcelist=(429, 500, 502, 503, 504),
-        allowed_methods=("GET",),
-        raise_on_status=False,
-        retry_after_max=MAX_RETRY_AFTER,
-    )
-    session.mount("https://", HTTPAdapter(max_retries=retry))
-    session.mount("http://", HTTPAdapter(max_retries=retry))
-    session.headers["User-Agent"] = USER_AGENT
-    return session
+    feed: str
+    done: int
+    known: int
+    name: str = ""
+    received: int = 0
+    length: int | None = None
 
 
-@contextmanager
-def _kept_from_logs(secrets: Mapping[str, str]) -> Iterator[None]:
-    """Keep secrets out of what urllib3 logs: it writes whole addresses, on a retry as a warning."""
+def missing_keys(settings: Settings, provider: str) -> list[Key]:
+    """Settings a provider asks for that are not set; none for a provider that is not asked for anything."""
+    if not any(_is_live(declared) for feed in feeds_of(provider) for declared in feed.formats):
+        return []
+    return [key for key in provider_of(provider).keys if not _value(settings, key.setting)]
 
-    def redact(record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        for secret in secrets.values():
-            text = text.replace(secret, "***").replace(url_quote(secret, safe=""), "***")
-        record.msg, record.args = text, ()
-        return True
 
-    loggers = [logging.getLogger(name) for name in ("urllib3.connectionpool", "urllib3.util.retry")] if any(secrets.values()) else []
-    for logger in loggers:
-        logger.addFilter(redact)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(redact)
+def _is_live(declared: Format) -> bool:
+    return declared.access is Access.LIVE and declared.requests is not None
+
+
+def _value(settings: Settings, name: str) -> str:
+    """A setting as text, empty when it is not set."""
+    value = getattr(settings, name)
+    return (value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")).strip()
 
 
 class LiveSource:
     """The providers themselves: paced, conditional requests with retries.
 
     "Not published" (a status in `Request.absent`) is not an error. A 304, or bytes equal to the newest landed ones, costs nothing more.
+    `tell` hears of every step.
     """
 
-    def __init__(self, settings: Settings, session_of: Callable[[], requests.Session] = _session) -> None:
+    def __init__(self, settings: Settings, session_of: Callable[[], requests.Session] = open_session, tell: Callable[[Step], None] | None = None) -> None:
         self.settings = settings
         self.landing = Landing(settings.landing_dir)
         self.session_of = session_of
+        self.tell = tell or (lambda step: None)
+        self.requests_sent = 0
+        self._done: dict[str, int] = {}
 
     def window(self, feed: Feed, declared: Format, start: date | None, end: date | None) -> FetchWindow:
         """From a week before the last day fetched without a gap (for late corrections), or the start of history, to the as-of."""
-        last = end or self.settings.build_as_of().date()
+        last = min(end, self._today()) if end else self._today()
         complete = self.landing.completed(feed.name).get(declared.name)
         if start is None and complete:
-            start = min(complete, last) - timedelta(days=7)
-        first = start or date(last.year - self.settings.history_years, 1, 1)
-        key = self.settings.fred_api_key
-        return FetchWindow(first, last, {"fred_api_key": key.get_secret_value() if key else "", "cboe_host": self.settings.cboe_host})
+            start = min(complete, last) - SETTLED_AFTER
+        return FetchWindow(start or date(last.year - self.settings.history_years, 1, 1), last, self._keys())
 
-    def fetch(self, provider: str, start: date | None = None, end: date | None = None) -> Iterator[Arrival | Completed]:
-        """New bytes of the provider's feeds. Raises FetchFailed naming feed and address when one does not answer.
+    def fetch(self, name: str, start: date | None = None, end: date | None = None, *, only_missing: bool = False) -> Iterator[Arrival | Completed | Answered]:
+        """New bytes of a provider's feeds, or of one feed. Raises FetchFailed naming feed and address when one does not answer.
 
-        A request that fails ends its format; the provider's other formats and feeds are asked all the same, and the failures are raised
-        after them. A format whose requests were not all answered is asked for from the same day again by the next fetch.
+        A request that fails ends its format; the other formats and feeds are asked all the same, and the failures are raised after them.
+        A format whose requests were not all answered is asked for from the same day again by the next fetch, less the pieces that were
+        answered whole. With `only_missing`, days that were answered by an earlier fetch are not asked for. Raises KeyMissing, having
+        asked nothing, when a setting of the provider is not set; KeyError when there is no such provider or feed.
         """
+        feeds = [FEEDS[name]] if name in FEEDS else feeds_of(name)
+        # tables of one archive land with one of them
+        feeds = list({lead: FEEDS.get(lead, feed) for feed in feeds for lead in [feed.landed_with or feed.name]}.values())
         self.landing = Landing(self.settings.landing_dir)
-        pace = _Pace(provider_of(provider).requests_a_second)
+        self.requests_sent, self._done = 0, {}
         failures: list[str] = []
-        with self.session_of() as session:
-            for feed in feeds_of(provider):
-                for declared in feed.formats:
-                    if declared.access is Access.LIVE and declared.requests:
-                        try:
-                            yield from self._fetch_format(session, pace, feed, declared, start, end)
-                        except FetchFailed as error:
-                            failures.append(str(error))
+        for provider in dict.fromkeys(feed.provider for feed in feeds):
+            known = provider_of(provider)
+            if missing := missing_keys(self.settings, provider):
+                said = "; ".join(f"{key.variable} is not set, see {key.page}" for key in missing)
+                raise KeyMissing(f"provider {provider} is not asked: {said}")
+            with self.session_of() as session:
+                self._name_user(session, known)
+                client = Client(session, Pace(known.requests_a_second))
+                for feed in feeds:
+                    for declared in feed.formats:
+                        if feed.provider == provider and _is_live(declared):
+                            try:
+                                yield from self._fetch_format(client, known, feed, declared, start, end, only_missing)
+                            except FetchFailed as error:
+                                failures.append(str(error))
         if failures:
             raise FetchFailed("\n".join(failures))
 
+    def _today(self) -> date:
+        return self.settings.build_as_of().date()
+
+    def _keys(self) -> dict[str, str]:
+        names = {key.setting for provider in PROVIDERS for key in provider_of(provider).keys}
+        return {name: _value(self.settings, name) for name in sorted(names | set(_WINDOW_SETTINGS))}
+
+    def _name_user(self, session: requests.Session, provider: Provider) -> None:
+        if provider.user_agent and (user := _value(self.settings, provider.user_agent)):
+            # bytes, since a name need not be Latin-1; a line end in it would begin another header
+            session.headers["User-Agent"] = " ".join(user.split()).encode()
+
+    def _pieces(self, declared: Format, feed: Feed, window: FetchWindow, *, only_missing: bool) -> Days:
+        """The days to ask for, in pieces the provider can take, oldest first."""
+        days = [(window.start, window.end)] if window.start <= window.end else []
+        if only_missing:
+            days = self.landing.missing(feed.name, declared.name, window.start, window.end, self._today())
+        if declared.chunk_days is None:
+            return days
+        step = timedelta(days=declared.chunk_days)
+        pieces: Days = []
+        for first, last in days:
+            while first <= last:
+                pieces.append((first, min(first + step - timedelta(days=1), last)))
+                first += step
+        return pieces
+
     def _fetch_format(
-        self, session: requests.Session, pace: _Pace, feed: Feed, declared: Format, start: date | None, end: date | None
-    ) -> Iterator[Arrival | Completed]:
-        """New bytes of one format of a feed; `Completed` after the last, when no window was asked for. Raises FetchFailed."""
+        self, client: Client, provider: Provider, feed: Feed, declared: Format, start: date | None, end: date | None, only_missing: bool
+    ) -> Iterator[Arrival | Completed | Answered]:
+        """New bytes of one format, piece by piece: `Answered` after each, `Completed` after the last when no window was asked for.
+
+        A piece in which the provider sent nothing, or a web page instead of data, is not answered. Raises FetchFailed.
+        """
         assert declared.requests
         window = self.window(feed, declared, start, end)
-        asked = False
-        for first in declared.requests(window):
+        everything = start is None and end is None
+        # a first history that was interrupted goes on where it stopped; after it, the last week is asked for again each time
+        first_time = everything and declared.name not in self.landing.completed(feed.name)
+        pieces = self._pieces(declared, feed, window, only_missing=only_missing or first_time)
+        planned = [(FetchWindow(first, last, window.keys), first, last) for first, last in pieces]
+        met: dict[str, bool] = {}
+        whole, asked = True, not pieces
+        for narrow, first, last in planned:
+            requests_of_piece = list(declared.requests(narrow))
+            if not requests_of_piece:
+                continue
             asked = True
-            waiting = [first]
-            while waiting:
-                request = waiting.pop(0)
-                fetched = self._get(session, pace, feed, declared, request)
-                if fetched and request.lands:
-                    yield fetched
-                if fetched and request.following:
-                    waiting.extend(request.following(fetched.content))
-        if asked and start is None and end is None:
+            good = yield from self._fetch_piece(client, provider, feed, declared, requests_of_piece, met)
+            whole = whole and good
+            if good:
+                yield Answered(feed.name, declared.name, first, last, self._today())
+        if asked and whole and everything:
             yield Completed(feed.name, declared.name, window.end)
 
-    def _get(self, session: requests.Session, pace: _Pace, feed: Feed, declared: Format, request: Request) -> Arrival | None:
+    def _fetch_piece(
+        self, client: Client, provider: Provider, feed: Feed, declared: Format, first: list[Request], met: dict[str, bool]
+    ) -> Generator[Arrival, None, bool]:
+        """Files of these requests and of those they lead to. Returns whether all of them were data. Raises FetchFailed."""
+        good = True
+        # each with the hash of the answer that led to it: a page equal to the one before would lead on for ever
+        waiting = deque((request, "") for request in first)
+        while waiting:
+            request, before = waiting.popleft()
+            address = address_of(request)
+            if address in met:
+                good = good and all(met.values())
+                continue  # a whole history that an earlier piece has brought, or a page that leads back to itself
+            met[address] = True
+            previous = self._previous(feed, address)
+            done = self._done.get(feed.name, 0)
+            step = Step(feed.name, done, done + 1 + len(waiting), request.file_name)
+            self.tell(step)
+            content: bytes | None = None
+            if request.immutable and previous and _is_data(self.landing.path(previous), declared):
+                content = self.landing.path(previous).read_bytes() if request.following else None
+            else:
+                partial = Partial.of(self.landing.downloads, address) if request.large else None
+                try:
+                    with partial.held() if partial else nullcontext():
+                        answer = self._ask(client, provider, feed, request, address, previous, partial, step)
+                        if answer.status == 304 and previous and request.following:
+                            content = self.landing.path(previous).read_bytes()
+                        # pages without a row are an answer, and no file
+                        if answer.status == 200 and not (request.page_size and answer.content == b""):
+                            met[address] = not request.lands or _is_data(answer.content, declared)
+                            good = good and met[address]
+                            content = answer.content if isinstance(answer.content, bytes) else None
+                            if request.lands:
+                                yield _arrival(feed, declared, request, address, answer)
+                            if partial:
+                                partial.discard()
+                except Taken as error:
+                    raise FetchFailed(f"feed {feed.name}: {address} {error}; try again when it has finished") from None
+            self._done[feed.name] = done + 1
+            if request.following and content is not None:
+                digest = hashlib.sha256(content).hexdigest()
+                if digest == before:
+                    raise FetchFailed(f"feed {feed.name}: {address} repeats the page before: the provider does not page")
+                waiting.extend((led_to, digest) for led_to in _followed(feed, request, address, content))
+        self.tell(Step(feed.name, self._done.get(feed.name, 0), self._done.get(feed.name, 0)))
+        return good
+
+    def _previous(self, feed: Feed, address: str) -> Landed | None:
+        """The newest landed edition of an address, if its bytes are there."""
+        previous = self.landing.manifest_index(feed.name).by_url.get(address)
+        return previous if previous and self.landing.path(previous).exists() else None
+
+    def _ask(
+        self, client: Client, provider: Provider, feed: Feed, request: Request, address: str, previous: Landed | None, partial: Partial | None, step: Step
+    ) -> Answer:
+        """The answer: 200, 304 or a status that means "not published". Raises FetchFailed for anything else."""
         import requests
 
-        url = requests.Request("GET", request.url, params=dict(request.params)).prepare().url or request.url
-        previous = self.landing.manifest_index(feed.name).by_url.get(url)
         headers = dict(request.headers)
-        if previous and request.page_size is None:
+        # a POST is not cached, and of pages the first says nothing about the others
+        if previous and request.page_size is None and request.body is None:
             if previous.etag:
                 headers["If-None-Match"] = previous.etag
             if previous.last_modified:
                 headers["If-Modified-Since"] = previous.last_modified
         failure = None
+        self.requests_sent += 1
         try:
-            with _kept_from_logs(request.secrets):
-                content, answer = self._pages(session, pace, request, headers) if request.page_size else self._ask(session, pace, request, headers)
-        except requests.exceptions.ChunkedEncodingError:
-            failure = f"{url} was cut off in the middle of the answer, {BODY_ATTEMPTS} times; try again later"
+            with kept_from_logs(request.secrets):
+                if partial:
+                    answer = client.download(request, headers, partial, lambda received, length: self.tell(replace(step, received=received, length=length)))
+                elif request.page_size:
+                    answer = client.pages(request, headers)
+                else:
+                    answer = client.ask(request, headers)
+        except CutOff as error:
+            failure = f"{address} {error}; try again later"
         except requests.RequestException as error:
-            failure = f"{urlsplit(url).netloc} did not answer ({type(error).__name__}) for {url}; try again later"
+            failure = f"{urlsplit(address).netloc} did not answer ({type(error).__name__}) for {address}; try again later"
         except UnreadableFile as error:
-            failure = f"{url}: {error}; try again later"
+            failure = f"{address}: {error}; try again later"
         if failure:
             # raised outside the handler: the text of the first exception may hold the query, and with it a key
             raise FetchFailed(f"feed {feed.name}: {failure}")
-        if answer.status_code == 304 or answer.status_code in request.absent:
-            return None
-        if answer.status_code != 200:
-            what_to_do = _WHAT_TO_DO.get(answer.status_code, "try again later" if answer.status_code >= 500 else "the address may have changed")
-            raise FetchFailed(f"feed {feed.name}: status {answer.status_code} for {url}; {what_to_do}; see {feed.url}")
-        if request.page_size and content == b"[]":
-            return None
-        matched = declared.file_name.search(request.file_name) if declared.file_name else None
-        return Arrival(
-            feed.name,
-            declared.name,
-            request.file_name,
-            content,
-            edition_at=datetime.now(UTC),
-            url=url,
-            etag=answer.headers.get("ETag"),
-            last_modified=answer.headers.get("Last-Modified"),
-            parameters={k: v for k, v in (matched.groupdict() if matched else {}).items() if v},
-        )
+        if answer.status not in (200, 304, *request.absent):
+            raise FetchFailed(f"feed {feed.name}: status {answer.status} for {address}; {_what_to_do(answer.status, provider)}; see {feed.url}")
+        return answer
 
-    def _ask(
-        self, session: requests.Session, pace: _Pace, request: Request, headers: Mapping[str, str], paging: Mapping[str, str] | None = None
-    ) -> tuple[bytes, requests.Response]:
-        """The body of one answer; asked for again when it is cut off. Raises RequestException, or UnreadableFile when it is too long."""
-        from requests.exceptions import ChunkedEncodingError
 
-        params = {**request.params, **request.secrets, **(paging or {})}
-        for attempt in range(1, BODY_ATTEMPTS + 1):
-            pace.wait()
-            try:
-                with session.get(request.url, params=params, headers=dict(headers), timeout=TIMEOUT, stream=True) as answer:
-                    content = bytearray()
-                    for block in answer.iter_content(1 << 20):
-                        content += block
-                        if len(content) > MAX_BYTES:
-                            raise UnreadableFile(f"the answer is longer than {MAX_BYTES:,} bytes")
-                    return bytes(content), answer
-            except ChunkedEncodingError:
-                if attempt == BODY_ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable")
+def _what_to_do(status: int, provider: Provider) -> str:
+    if status == 403 and provider.user_agent:
+        variable = Key(provider.user_agent, "").variable
+        return f"the provider refuses this client: {variable} must be a name and e-mail address, or it was asked too often and answers again in some minutes"
+    if status == 403:
+        return "the provider refuses this client"
+    if status == 429:
+        return "the provider limits requests; try again later"
+    return "try again later" if status >= 500 else "the address may have changed"
 
-    def _pages(self, session: requests.Session, pace: _Pace, request: Request, headers: Mapping[str, str]) -> tuple[bytes, requests.Response]:
-        """All pages as one JSON array, up to the first empty one: a provider may cut a page shorter than asked for, silently."""
-        assert request.page_size
-        rows: list[object] = []
-        before: object = None
-        while True:
-            paging = {"$limit": str(request.page_size), "$offset": str(len(rows))}
-            content, answer = self._ask(session, pace, request, headers, paging)
-            if answer.status_code != 200:
-                return content, answer
-            try:
-                page = json.loads(content)
-            except ValueError:
-                page = None
-            if not isinstance(page, list):
-                raise UnreadableFile(f"the page from row {len(rows):,} is not a list of rows")
-            if not page:
-                return json.dumps(rows, separators=(",", ":")).encode(), answer
-            if page == before:
-                raise UnreadableFile(f"the page from row {len(rows):,} repeats the one before: the provider does not page")
-            rows.extend(page)
-            before = page
+
+def _is_data(content: bytes | Path, declared: Format) -> bool:
+    """Whether an answer may be a file of the format: neither empty nor a web page. Providers serve error pages with status 200."""
+    if isinstance(content, Path):
+        with content.open("rb") as stream:
+            content = stream.read(HEAD_BYTES)
+    head = decode(content[:HEAD_BYTES])
+    return bool(head.strip()) and (not looks_like_html(head) or bool(declared.header.search(head)))
+
+
+def _followed(feed: Feed, request: Request, address: str, content: bytes) -> list[Request]:
+    """The requests an answer leads to. Raises FetchFailed when it is not the page that was expected."""
+    assert request.following
+    try:
+        return list(request.following(content))
+    except Exception as error:  # an answer may be anything, and so may what a feed's own code stumbles over in it
+        said = str(error) if isinstance(error, UnreadableFile) else f"{type(error).__name__}: {error}"
+        raise FetchFailed(f"feed {feed.name}: the answer of {address} does not say where to go on ({said}); see {feed.url}") from error
+
+
+def _arrival(feed: Feed, declared: Format, request: Request, address: str, answer: Answer) -> Arrival:
+    matched = declared.file_name.search(request.file_name) if declared.file_name else None
+    return Arrival(
+        feed.name,
+        declared.name,
+        request.file_name,
+        answer.content,
+        edition_at=datetime.now(UTC),
+        url=address,
+        etag=answer.etag,
+        last_modified=answer.last_modified,
+        parameters={k: v for k, v in (matched.groupdict() if matched else {}).items() if v},
+        sha256=answer.sha256,
+    )

@@ -19,7 +19,9 @@ from warehouse.orchestration import airflow_environment
 from warehouse.settings import REPOSITORY
 
 AFTER_FETCH = ["raw.load", "raw.gate", "staging.build", "staging.gate", "marts.build", "marts.gate", "publish", "report"]
-PROVIDERS = sorted(path.stem for path in (REPOSITORY / "ingest" / "feeds").glob("*.py") if not path.stem.startswith("_"))
+FEEDS_DIR = REPOSITORY / "ingest" / "feeds"
+PROVIDERS = sorted(path.stem for path in FEEDS_DIR.glob("[a-z]*") if path.suffix == ".py" or (path / "__init__.py").exists())
+FEED = "cboe_put_call"
 
 DESCRIBE = """
 import json, sys
@@ -53,9 +55,9 @@ def retry_choices(task):
     if task.retry_policy is None:
         return None
     import requests
-    from ingest.source import FetchFailed
+    from ingest.source import FetchFailed, KeyMissing
     from warehouse.settings import WrongUse
-    errors = [FetchFailed("503"), ConnectionError(), TimeoutError(), requests.Timeout(), FileNotFoundError(), WrongUse(), ValueError()]
+    errors = [FetchFailed("503"), KeyMissing("no key"), ConnectionError(), TimeoutError(), requests.Timeout(), FileNotFoundError(), WrongUse(), ValueError()]
     return {f"{type(error).__module__}.{type(error).__name__}": task.retry_policy.evaluate(error, 1, 3).action.value for error in errors}
 
 def is_required(param):
@@ -147,6 +149,10 @@ run("provider's folder is missing", failing={f"fetch {sys.argv[2]}": FileNotFoun
 period = {"start": "2020-01-01", "end": "2021-06-30"}
 run("backfill", "warehouse_backfill", {"provider": sys.argv[2], "days_a_piece": 365, **period})
 run("backfill of one day", "warehouse_backfill", {"provider": sys.argv[2], "start": "2020-01-01", "end": "2020-01-01"})
+run("backfill of a feed", "warehouse_backfill", {"feed": sys.argv[3], "start": "2020-01-01", "end": "2020-01-01", "again": True})
+run("backfill of neither", "warehouse_backfill", period)
+run("backfill of both", "warehouse_backfill", {"provider": sys.argv[2], "feed": sys.argv[3], **period})
+run("backfill of no such feed", "warehouse_backfill", {"feed": "nothing", **period})
 run("backfill backwards", "warehouse_backfill", {"provider": sys.argv[2], "start": "2020-02-01", "end": "2020-01-01"})
 run("unknown DAG", "warehouse_refesh")
 run("unknown provider", "warehouse_backfill", {"provider": "nobody", **period})
@@ -191,7 +197,7 @@ class Runs:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        printed, _, results = in_fresh_process(RECORDER, home, str(home), PROVIDERS[0]).partition("=== ")
+        printed, _, results = in_fresh_process(RECORDER, home, str(home), PROVIDERS[0], FEED).partition("=== ")
         self._results = json.loads(results)
         self._printed = {title: text for title, _, text in (part.partition("\n") for part in printed.split("--- ")[1:])}
 
@@ -252,6 +258,7 @@ def test_only_fetches_are_tried_again_and_only_for_network_faults(described: dic
         assert (tasks[name]["retries"], tasks[name]["delay"], tasks[name]["backoff"]) == (3, 20, 3)
         assert tasks[name]["choices"] == {
             "ingest.source.FetchFailed": "default",
+            "ingest.source.KeyMissing": "fail",
             "builtins.ConnectionError": "default",
             "builtins.TimeoutError": "default",
             "requests.exceptions.Timeout": "default",
@@ -285,9 +292,10 @@ def test_everything_is_documented(described: dict[str, Any], dag_id: str) -> Non
 def test_backfill_parameters_are_typed(backfill: dict[str, Any]) -> None:
     params = backfill["params"]
     assert not backfill["scheduled"]
-    assert list(params) == ["provider", "start", "end", "days_a_piece"]
-    assert params["provider"]["enum"] == PROVIDERS
-    assert params["provider"]["required"] and params["start"]["required"] and not params["end"]["required"]
+    assert list(params) == ["provider", "feed", "start", "end", "days_a_piece", "again"]
+    assert params["provider"]["enum"] == [None, *PROVIDERS]
+    assert params["start"]["required"]
+    assert not any(params[name]["required"] for name in ("provider", "feed", "end", "again"))
     assert params["start"]["format"] == params["end"]["format"] == "date"
     assert (params["days_a_piece"]["type"], params["days_a_piece"]["minimum"]) == ("integer", 1)
 
@@ -353,12 +361,31 @@ def test_a_fault_that_is_not_the_networks_is_not_tried_again(runs: Runs) -> None
 def test_backfill_fetches_the_period_in_pieces(runs: Runs) -> None:
     assert runs.outcome("backfill") is True
     assert sorted(runs.calls("backfill")[1:3]) == [
-        f"fetch {PROVIDERS[0]} start=date:2020-01-01 end=date:2020-12-30",
-        f"fetch {PROVIDERS[0]} start=date:2020-12-31 end=date:2021-06-30",
+        f"fetch {PROVIDERS[0]} start=date:2020-01-01 end=date:2020-12-30 again=bool:False",
+        f"fetch {PROVIDERS[0]} start=date:2020-12-31 end=date:2021-06-30 again=bool:False",
     ]
     assert runs.calls("backfill")[3:5] == ["load", "gate raw"]
     assert runs.calls("backfill")[-2:] == ["publish", "report"]
-    assert runs.calls("backfill of one day")[1] == f"fetch {PROVIDERS[0]} start=date:2020-01-01 end=date:2020-01-01"
+    assert runs.calls("backfill of one day")[1] == f"fetch {PROVIDERS[0]} start=date:2020-01-01 end=date:2020-01-01 again=bool:False"
+
+
+def test_backfill_of_one_feed(runs: Runs) -> None:
+    assert runs.outcome("backfill of a feed") is True
+    assert runs.calls("backfill of a feed")[1] == f"fetch {FEED} start=date:2020-01-01 end=date:2020-01-01 again=bool:True"
+
+
+@pytest.mark.parametrize(
+    ("title", "says"),
+    [
+        ("backfill of neither", "give a provider or a feed, one of the two"),
+        ("backfill of both", "give a provider or a feed, one of the two"),
+        ("backfill of no such feed", "there is no feed nothing; there are "),
+    ],
+)
+def test_backfill_needs_a_provider_or_a_feed(runs: Runs, title: str, says: str) -> None:
+    assert runs.outcome(title) is False
+    assert any(says in line for line in runs.printed(title))
+    assert not any(call.startswith("fetch") for call in runs.calls(title))
 
 
 def test_backfill_refuses_a_period_that_ends_before_it_starts(runs: Runs) -> None:
@@ -372,7 +399,7 @@ def test_backfill_refuses_a_period_that_ends_before_it_starts(runs: Runs) -> Non
         ("unknown DAG", "WrongUse: there is no DAG warehouse_refesh; there are warehouse_backfill, warehouse_refresh"),
         ("unknown provider", "WrongUse: warehouse_backfill: Invalid input for param provider: 'nobody' is not one of"),
         ("no start", "WrongUse: warehouse_backfill: "),
-        ("unknown parameter", "WrongUse: warehouse_backfill has no parameter begin; it has provider, start, end, days_a_piece"),
+        ("unknown parameter", "WrongUse: warehouse_backfill has no parameter begin; it has provider, feed, start, end, days_a_piece, again"),
         ("while another runs", "WrongUse: process 7 runs warehouse_refresh since 2026-11-23T16:00:00+00:00 in "),
         ("another folder", "RuntimeError: Airflow already runs in this process"),
     ],

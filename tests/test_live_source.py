@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from provider import Answer, Provider, socrata
 
+import ingest.client
 import ingest.feed
 import ingest.source
 from ingest.feeds import FEEDS
@@ -169,7 +170,7 @@ def test_a_server_that_keeps_failing_is_named(home: Home, provider: Provider, pa
     assert len(provider.requests_of(FSI)) == 5
 
 
-@pytest.mark.parametrize(("retry_after", "pause"), [("7", 7), ("86400", ingest.source.MAX_RETRY_AFTER)])
+@pytest.mark.parametrize(("retry_after", "pause"), [("7", 7), ("86400", ingest.client.MAX_RETRY_AFTER)])
 def test_retry_after_is_kept_to_within_reason(home: Home, provider: Provider, pauses: list[float], retry_after: str, pause: float) -> None:
     provider.answer(FSI, Answer(429, headers={"Retry-After": retry_after}), Answer(body=fsi(1.5)))
     assert home.fetch("ofr") == (1, 1)
@@ -196,18 +197,18 @@ def test_a_connection_that_is_always_cut_lands_nothing(home: Home, provider: Pro
     with pytest.raises(FetchFailed, match=r"feed ofr_fsi: https://www.financialresearch.gov.* was cut off in the middle of the answer"):
         home.fetch("ofr")
     assert home.manifest("ofr_fsi") == []
-    assert len(provider.requests_of(FSI)) == ingest.source.BODY_ATTEMPTS
+    assert len(provider.requests_of(FSI)) == ingest.client.BODY_ATTEMPTS
 
 
 def test_a_hung_connection_is_given_up(home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
-    monkeypatch.setattr(ingest.source, "TIMEOUT", (0.05, 0.05))
+    monkeypatch.setattr(ingest.client, "TIMEOUT", (0.05, 0.05))
     provider.answer(FSI, Answer(hangs=True))
     with pytest.raises(FetchFailed, match=r"feed ofr_fsi: www.financialresearch.gov did not answer \(\w+\) for https://.*; try again later"):
         home.fetch("ofr")
 
 
 def test_an_answer_without_end_is_refused(home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest.source, "MAX_BYTES", 100)
+    monkeypatch.setattr(ingest.client, "MAX_BYTES", 100)
     provider.answer(FSI, Answer(body=fsi(1.5)))
     with pytest.raises(FetchFailed, match="longer than 100 bytes"):
         home.fetch("ofr")
@@ -362,7 +363,7 @@ def test_no_failure_shows_the_key(
     tmp_path: Path, provider: Provider, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, pauses: list[float], answer: Answer
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(ingest.source, "TIMEOUT", (0.05, 0.05))
+    monkeypatch.setattr(ingest.client, "TIMEOUT", (0.05, 0.05))
     home = Home(tmp_path / "home", provider, fred_api_key=KEY)
     provider.answer(OBSERVATIONS, answer)
     with pytest.raises(FetchFailed, match=r"feed fred_series: .*series_id=DGS1") as failure:

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from python_calamine import CalamineWorkbook
 
 from ingest import sample
 from ingest.feeds import FEEDS
+from ingest.reader import decode
 from ingest.sample import SampleFile, dates
 from ingest.sample import world as worlds
 
@@ -28,7 +30,7 @@ FIRST_YEAR = 2018
 # between two revisions of several feeds, while a margin month is late, and in the weeks of late positions reports
 EARLIER = [datetime(2023, 9, 1, 12, tzinfo=UTC), datetime(2023, 6, 25, tzinfo=UTC), datetime(2023, 3, 1, tzinfo=UTC), datetime(2022, 2, 1, tzinfo=UTC)]
 REVISED = ("ofr_fsi", "finra_margin", "gpr_daily", "tic_major_foreign_holders")
-EDITIONED = (*REVISED, "price_daily")
+EDITIONED = (*REVISED, "price_daily", "tic_cslt", "tic_slt")
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,17 @@ def records(file: SampleFile) -> dict[tuple[str, str], object]:
         # the adjusted close is left out: it is no fact of its day
         table = bars(file)[["open", "high", "low", "close", "volume"]].dropna()
         return {(file.name, str(day.date())): row for day, row in zip(table.index, table.itertuples(index=False, name=None), strict=True)}
+    if file.name == "cslt.zip":
+        with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+            document = json.loads(archive.read("cslt.json"))
+        return {(each["source_id"], str(pd.Period(month[:7]).end_time.date())): value for each in document["series"] for month, value in each["observations"]}
+    if file.name in ("slt_table1.txt", "slt_table4.txt"):
+        head = lines(file)[6].split("\t")[3:]
+        return {
+            (f"{name}_{cells[1]}", str(pd.Period(cells[2]).end_time.date())): value
+            for cells in (line.split("\t") for line in lines(file)[7:-2])
+            for name, value in zip(head, cells[3:], strict=True)
+        }
     if file.name == "slt_table5.txt":
         head = lines(file)[5].split("\t")[1:]
         return {
@@ -116,14 +129,15 @@ def test_every_file_belongs_to_a_declared_format(files: list[SampleFile]) -> Non
         declared = FEEDS[file.feed].format(file.format)
         assert declared.file_name is None or declared.file_name.search(file.name)
         if not file.name.endswith((".xls", ".xlsx")) or file.format == "spreadsheetml":
-            assert declared.header.search(file.content[:8192].decode("utf-8-sig", "replace")), file.name
+            heads = _members(file).values() if file.name.endswith(".zip") else [file.content]
+            assert any(declared.header.search(decode(head[:8192])) for head in heads), file.name
 
 
 def test_editions_are_unique_and_not_from_the_future(files: list[SampleFile]) -> None:
     editions = [(file.feed, file.name, file.edition_at) for file in files]
     assert len(set(editions)) == len(editions)
     assert all(file.edition_at <= sample.END for file in files)
-    assert len(files) < 1_400
+    assert len(files) < 1_600
 
 
 # ---------------------------------------------------------------------------------------------------------------- prefix
@@ -142,7 +156,7 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert scheduled[file.name, file.edition_at] == file.content, f"{file.name} {file.edition_at}"
         elif file.feed in EDITIONED and file.name != "mfhhis01.txt":
             assert _comparable(records(file), file) == _comparable(_known(by_name[file.name], as_of), file), file.name
-        elif file.feed in ("treasury_par_yield", "cboe_market_history"):
+        elif file.feed in ("treasury_par_yield", "cboe_market_history", "own_series"):
             assert set(file.content.splitlines()) <= set(by_name[file.name][-1].content.splitlines()), file.name
         elif file.feed == "treasury_cash_balance":
             assert json.loads(by_name[file.name][-1].content)["data"][: len(json.loads(file.content)["data"])] == json.loads(file.content)["data"]
@@ -157,14 +171,24 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             assert _filings(file) == {row for row in _filings(by_name[file.name][-1]) if _filed_by(row[1], as_of)}, file.name
         elif file.format == "api_json":
             assert _vintages(file) == {key for key in _vintages(by_name[file.name][-1]) if _known_vintage(key[1], as_of)}
+        elif file.feed in ("public_plan", "coin_metrics"):
+            early_rows, late_rows = (_json_rows(each) for each in (file, by_name[file.name][-1]))
+            assert early_rows == late_rows[: len(early_rows)], file.name
+        elif file.feed == "nbim_holding":
+            assert by_name[file.name][-1].content == file.content, file.name
         elif file.feed in ("fred_series", "cboe_index_history", "vanguard_nav"):
             # FRED and Cboe append: the earlier file is the start of the later one
             assert by_name[file.name][-1].content.startswith(file.content), file.name
         elif file.format == "socrata_json":
             assert [row for row in json.loads(by_name[file.name][-1].content) if row[":created_at"] <= as_of.isoformat()] == json.loads(file.content)
-        elif file.feed in ("ssga_nav", "gpr_monthly", "gld_archive"):
+        elif file.feed in ("ssga_nav", "gpr_monthly", "gld_archive", "ici_fund_flow", "ici_money_fund"):
             late = {tuple(map(str, row)) for row in sheet(by_name[file.name][-1], -1)}
             assert {tuple(map(str, row)) for row in sheet(file, -1)[4:]} <= late, file.name
+
+
+def _members(file: SampleFile) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(file.content)) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
 
 
 def _known(editions: list[SampleFile], as_of: datetime) -> dict[tuple[str, str], object]:
@@ -202,6 +226,12 @@ def _records_once(file: SampleFile) -> dict[tuple[str, str], object]:
     if key not in _CACHE:
         _CACHE[key] = records(file)
     return _CACHE[key]
+
+
+def _json_rows(file: SampleFile) -> list[dict[str, str]]:
+    body = json.loads(file.content)
+    rows: list[dict[str, str]] = body[1:] if isinstance(body, list) else body["data"]
+    return rows
 
 
 def _vintages(file: SampleFile) -> set[tuple[str, str, str]]:

@@ -121,8 +121,10 @@ def feed_status(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[
         ).fetchone()
         assert found is not None
         name, edition, files, loaded = found
-        observed = connection.execute(f'select max("{feed.observation_column}") from raw."{feed.name}" where _available_at <= ?', [as_of]).fetchone()
-        last = observed[0] if observed else None
+        # lines of filings are as new as the filings they belong to
+        dated = FEEDS[feed.filing_of] if feed.filing_of else feed
+        observed = connection.execute(f'select max("{dated.observation_column}") from raw."{dated.name}" where _available_at <= ?', [as_of]).fetchone()
+        last = observed[0] if observed and (loaded or not feed.filing_of) else None
         status = "absent" if last is None else "stale" if as_of > due_at(feed, last) else "fresh"
         rows.append(
             {

@@ -90,6 +90,7 @@ def main() -> None:
     ebbtide refresh                    build the warehouse (EBBTIDE_SOURCE: sample, live, replay:FOLDER)
     ebbtide query "from signals.fct_retreat_index_daily order by 1 desc limit 5"
     ebbtide feeds                      what is fed, how fresh
+    ebbtide backfill FEED --from DATE  fetch the past of a feed from its live provider
     ebbtide doctor                     settings, keys, disk, lock, last build
     """
 
@@ -131,6 +132,56 @@ def refresh() -> None:
         )
 
 
+@main.command()
+@click.argument("name", metavar="FEED")
+@click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First observation date to ask for.")
+@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="Last observation date to ask for; default today.")
+@click.option("--again", is_flag=True, help="Ask for days that were answered before, too.")
+@checked
+def backfill(name: str, start: datetime, end: datetime | None, again: bool) -> None:
+    """Fetch the past of a feed from its live provider, and land it; the next refresh loads it.
+
+    FEED is a feed, or a provider for all its feeds. What was answered before is not asked for again, so a backfill that was
+    interrupted goes on where it stopped.
+
+    \b
+    Examples:
+      EBBTIDE_SOURCE=live ebbtide backfill cboe_put_call --from 2019-10-07 --to 2020-12-31
+      EBBTIDE_SOURCE=live ebbtide backfill fred --from 1990-01-01 --again
+    """
+    from ingest.feeds import FEEDS, PROVIDERS, feeds_of
+    from ingest.source import FetchFailed, KeyMissing
+    from warehouse.connection import held
+    from warehouse.progress import shown_on
+    from warehouse.refresh import fetch
+
+    if name not in FEEDS and name not in PROVIDERS:
+        raise WrongUse(f"no feed or provider {name!r}; there are the providers {', '.join(PROVIDERS)}, and the feeds of `ebbtide feeds`")
+    if not any(declared.requests for feed in ([FEEDS[name]] if name in FEEDS else feeds_of(name)) for declared in FEEDS[feed.landed_with or feed.name].formats):
+        raise WrongUse(f"{name} has no live format; `ebbtide feeds --json` says how its files reach the warehouse")
+    settings = load_settings()
+    if settings.source_kind != "live":
+        raise WrongUse(f"a backfill asks the live providers, and the source is {settings.source}: set EBBTIDE_SOURCE=live")
+    first, last = start.date(), (end or settings.build_as_of()).date()
+    if last < first:
+        raise WrongUse(f"the last day {last} lies before the first day {first}")
+    settings.claim_home()
+    with held(settings.home / "refresh.lock", f"backfill {name}"), shown_on(sys.stdout):
+        try:
+            done = fetch(name, first, last, again=again)
+        except KeyMissing as error:
+            raise WrongUse(str(error)) from None
+        except FetchFailed as error:
+            click.echo(f"{error}\nWhat arrived before has landed; the same command goes on from there.", err=True)
+            sys.exit(FAILED)
+    if not done["requests"]:
+        click.echo(f"{name}, {first} to {last}: nothing to do" + ("" if again else ", every day has been answered before; --again asks all the same"))
+        return
+    click.echo(f"{name}, {first} to {last}: {done['requests']:,} requests, {done['seen']:,} files, {done['landed']:,} of them new")
+    if done["landed"]:
+        click.echo("Next: make refresh SOURCE=live")
+
+
 def _show_files(settings: Settings) -> None:
     """The files of the build's own replay, each with its rows, then those that no feed claims."""
     from warehouse.connection import connect
@@ -164,8 +215,13 @@ def feeds(as_json: bool, provider: str | None) -> None:
     Examples:
       ebbtide feeds
       ebbtide feeds --provider cboe --json
+
+    \b
+    With --json also: licence, key, columns with units, on which days observations fall, the provider's
+    limit and the settings it needs, and each format with its access and the addresses it is asked at.
     """
-    from ingest.feeds import FEEDS, PROVIDERS
+    from ingest.endpoint import endpoints
+    from ingest.feeds import FEEDS, PROVIDERS, provider_of
     from warehouse.build import feed_status
     from warehouse.connection import connect
 
@@ -201,7 +257,11 @@ def feeds(as_json: bool, provider: str | None) -> None:
                 "lag_source": feed.lag.source,
                 "licence": feed.licence,
                 "url": feed.url,
-                "formats": {f.name: {"access": str(f.access), "description": f.description} for f in feed.formats},
+                "dated": feed.dated,
+                "requests_a_second": provider_of(feed.provider).requests_a_second,
+                "limit_source": provider_of(feed.provider).limit_source,
+                "needs": [declared.variable for declared in provider_of(feed.provider).keys],
+                "formats": {f.name: {"access": str(f.access), "description": f.description, "endpoints": endpoints(f)} for f in feed.formats},
                 "columns": {c.name: {"type": c.type, "unit": c.unit, "description": c.description} for c in feed.columns},
             }
         rows.append(row)
@@ -376,11 +436,7 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
         ("home", "good" if settings.home.exists() else "missing", f"{settings.home}" + ("" if settings.home.exists() else " (made by the first refresh)")),
         ("source", "good", settings.source + (f", as of {settings.as_of:%Y-%m-%d %H:%M} UTC" if settings.as_of else "")),
     ]
-    keys = {
-        "EBBTIDE_FRED_API_KEY": (settings.fred_api_key, "without it FRED is read without vintages; https://fred.stlouisfed.org/docs/api/api_key.html"),
-        "EBBTIDE_SEC_USER_AGENT": (settings.sec_user_agent, "name and e-mail that the SEC asks for; https://www.sec.gov/os/accessing-edgar-data"),
-    }
-    found.extend((name, "set" if value else "not set", "" if value else hint) for name, (value, hint) in keys.items())
+    found.extend(_keys(settings))
     folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
     free = shutil.disk_usage(folder).free / 1e9
     found.append(("disk", "good" if free > 2 else "bad", f"{free:.1f} GB free in {folder}"))
@@ -404,6 +460,22 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
                 for row in feed_status(connection, at):
                     found.append((f"feed {row['feed']}", str(row["status"]), f"last observation {row['last_observation'] or 'none'}, {row['files']} files"))
     return found
+
+
+def _keys(settings: Settings) -> list[tuple[str, str, str]]:
+    """The settings each provider asks for, present or missing."""
+    from ingest.feed import Key
+    from ingest.feeds import PROVIDERS, provider_of
+
+    rows = []
+    for provider in PROVIDERS:
+        keys = [(key, f"without it {provider} is not asked") for key in provider_of(provider).keys]
+        if provider == "fred":
+            keys.append((Key("fred_api_key", "https://fred.stlouisfed.org/docs/api/api_key.html"), "without it FRED is read without vintages"))
+        for key, without in keys:
+            present = bool(getattr(settings, key.setting))
+            rows.append((f"{provider}: {key.variable}", "set" if present else "not set", "" if present else f"{without}; {key.page}"))
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pages made from the code: docs/feeds.md from the feeds' declarations, docs/settings.md from the settings; and what a feed lacks.
+"""Pages made from the code: docs/feeds.md and docs/bring-your-own.md from the declarations, docs/settings.md from the settings; and what a feed lacks.
 
 `python -m warehouse.docs` writes the pages. With `--check` it writes nothing, and ends with 1 when a page is out of date or a
 feed lacks a part.
@@ -15,6 +15,7 @@ import yaml
 
 from ingest.feed import Access, Feed, PublicationLag
 from ingest.feeds import FEEDS, provider_of
+from ingest.feeds.own import SERIES
 from warehouse.settings import REPOSITORY, Settings
 
 _MADE = "<!-- Made by `python -m warehouse.docs`; edit the declarations, not this page. -->"
@@ -37,7 +38,42 @@ _ACCESS = {
 
 def pages() -> dict[str, str]:
     """Text of every page that is made from code, by its path below the repository."""
-    return {"docs/feeds.md": feeds_page(FEEDS), "docs/settings.md": settings_page()}
+    return {"docs/feeds.md": feeds_page(FEEDS), "docs/settings.md": settings_page(), "docs/bring-your-own.md": own_page(FEEDS)}
+
+
+def own_page(feeds: Mapping[str, Feed]) -> str:
+    """What a user may bring as Markdown: files of providers that cannot be fetched, then the series of one's own and their layout."""
+    files = (
+        [f"[{feed.name}](feeds.md#{feed.name})", f"`{declared.name}`", declared.description, feed.licence]
+        for feed in (feeds[name] for name in sorted(feeds))
+        for declared in feed.formats
+        if declared.access is Access.BRING_YOUR_OWN and feed.name != "own_series"
+    )
+    series = (
+        [f"`{name}`", each.description, each.unit, str(each.cadence), _lag(each.lag), each.source, each.serves, each.stand_in] for name, each in SERIES.items()
+    )
+    return (
+        "\n\n".join(
+            [
+                "# Bring your own",
+                _MADE,
+                "Some figures cannot be fetched: a licence forbids it, a log-in or a captcha guards them, or they stand on paper. Put such files "
+                "into a folder and name it, `make refresh SOURCE=replay:FOLDER`; a file is known by what it holds, wherever it lies in the folder. "
+                "A home belongs to one kind of source, so one that is refreshed live takes no such files: replay what it has landed beside them. "
+                "Without them everything works, and what they would measure says what stands in for them. See that your licence allows what you do.",
+                "## Files of providers",
+                _table(("feed", "format", "files", "licence"), files),
+                "## Series of one's own",
+                "Any name, UTF-8, a comma between fields, one line a series and date:",
+                "```text\nseries_id,observation_date,value,published_at\nvietnam_foreign_ownership,2022-12-31,0.2,2023-01-20\n```",
+                "`observation_date` is the day, or the end of the month, quarter or year. `published_at` may be left out: then the lag below says when the "
+                "value became known. A day alone stands for its end, a time is UTC where it names no zone. A later file with another value is a new "
+                "version from its own edition on. A line of a series that is not listed is quarantined; `ebbtide quarantine list` shows why.",
+                _table(("series", "what", "unit", "cadence", "known after", "where to get it", "serves", "without it"), series),
+            ]
+        )
+        + "\n"
+    )
 
 
 def feeds_page(feeds: Mapping[str, Feed]) -> str:

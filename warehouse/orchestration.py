@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from filelock import FileLock, Timeout
 from pluggy import HookimplMarker
 
+from warehouse.progress import shown_on
 from warehouse.settings import REPOSITORY, WrongUse
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def airflow_environment(home: Path, airflow_dir: Path | None = None) -> dict[str
 def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = None, import_beside: Mapping[str, Sequence[str]] | None = None) -> bool:
     """Run the DAG `dag_id` of `dags/` with `params`, task after task, and return whether every task succeeded.
 
-    Prints a line for each task with its seconds, and for a failed one its message and its log. Everything else that Airflow
+    Prints a line for each task with its seconds, how far live fetches are, and for a failed task its message and its log. Everything else that Airflow
     and the tasks write goes to `<airflow_dir>/logs`, one file a task, laid out as Airflow does. `airflow_dir` lies in the home of
     the warehouse. The environment of this process is changed, and stays so. `import_beside` names modules to import while a task runs, by
     task: they take seconds, and a task that works in the database leaves a core idle.
@@ -94,7 +95,7 @@ def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = N
             if params:
                 _check_params(dag, params)
             progress = _Progress(output, started, import_beside or {})
-            with progress.listening():
+            with progress.listening(), shown_on(output.console):
                 run = dag.test(run_conf=dict(params) if params else None)
             succeeded = str(run.state) == "success"
             if not succeeded:

@@ -80,19 +80,37 @@ def open_build() -> str:
         return start_build(connection, settings)
 
 
-def fetch(provider: str, start: date | None = None, end: date | None = None) -> dict[str, int]:
-    """Fetch and land the files of one provider; network and landing folder only. Returns files seen and newly landed.
+def fetch(name: str, start: date | None = None, end: date | None = None, *, again: bool = False) -> dict[str, Any]:
+    """Fetch and land the files of one provider, or of one feed; network and landing folder only.
 
-    Raises FetchFailed when the provider does not answer, KeyError when there is no such provider.
+    With a window, a live provider is asked only for days it has not answered for yet, unless `again`. Without one, a provider whose key
+    is not set is passed over. Returns files seen and newly landed, requests sent, and why a provider was passed over.
+    Raises FetchFailed when the provider does not answer, KeyMissing when a window is asked for and a key is not set, KeyError when
+    there is no such provider or feed.
     """
+    from ingest.feeds import FEEDS
     from ingest.landing import Landing
-    from ingest.source import open_source
+    from ingest.source import KeyMissing, LiveSource, open_source
+    from warehouse.progress import fetching
 
     settings = build_settings()
     if parent_of(settings):
         return {"seen": 0, "landed": 0}
-    seen, landed = Landing(settings.landing_dir).land(open_source(settings).fetch(provider, start, end), settings.source_kind)
-    return {"seen": seen, "landed": landed}
+    landing = Landing(settings.landing_dir)
+    if settings.source_kind != "live":
+        seen, landed = landing.land(open_source(settings).fetch(FEEDS[name].provider if name in FEEDS else name, start, end), settings.source_kind)
+        return {"seen": seen, "landed": landed}
+    window = start is not None or end is not None
+    with fetching() as tell:
+        source = LiveSource(settings, tell=tell.step)
+        try:
+            seen, landed = landing.land(source.fetch(name, start, end, only_missing=window and not again), "live")
+        except KeyMissing as missing:
+            if window:
+                raise
+            tell.say(str(missing))
+            return {"seen": 0, "landed": 0, "requests": 0, "not_asked": str(missing)}
+    return {"seen": seen, "landed": landed, "requests": source.requests_sent}
 
 
 @stage("load")
@@ -122,8 +140,12 @@ def _copy_raw(connection: Any, parent: Settings, as_of: datetime) -> dict[str, i
 
     connection.execute(f"attach {literal(parent.warehouse_path)} as parent (read_only)")
     rows = 0
-    for name in FEEDS:
-        connection.execute(f"create or replace table raw.{quote(name)} as select * from parent.raw.{quote(name)} where _available_at <= ?", [as_of])
+    for name, feed in FEEDS.items():
+        known = "_available_at <= ?"
+        if feed.filing_of:
+            key = quote(feed.key[0])
+            known = f"{key} in (select {key} from parent.raw.{quote(feed.filing_of)} where _available_at <= ?)"
+        connection.execute(f"create or replace table raw.{quote(name)} as select * from parent.raw.{quote(name)} where {known}", [as_of])
         rows += connection.execute(f"select count(*) from raw.{quote(name)}").fetchone()[0]
     # a file of a later edition still brings rows that were known before it
     known = " union ".join(f"select _file_id from raw.{quote(name)}" for name in FEEDS)
@@ -226,8 +248,23 @@ def summary_lines(settings: Settings) -> list[str]:
         )
     else:
         lines.append("Files: none new")
+    lines.extend(_not_asked(settings))
     lines.append(_change_line(settings, before.build_id if before else None, index))
     return lines
+
+
+def _not_asked(settings: Settings) -> list[str]:
+    """A line for each live provider that is passed over because a key is not set."""
+    if settings.source_kind != "live":
+        return []
+    from ingest.feeds import PROVIDERS
+    from ingest.source import missing_keys
+
+    return [
+        f"Not asked: {provider} ({', '.join(f'{key.variable} is not set, see {key.page}' for key in missing)})"
+        for provider in PROVIDERS
+        if (missing := missing_keys(settings, provider))
+    ]
 
 
 def _latest_index(connection: Any) -> tuple[Any, ...] | None:

@@ -163,6 +163,7 @@ PUT_CALL = Feed(
             "One file a trading day since 2019-10-07; 403 means not published",
             file_name=re.compile(r"(?P<observation_date>\d{4}-\d{2}-\d{2})_daily_options"),
             requests=_daily_requests,
+            chunk_days=92,
         ),
     ),
 )

@@ -1,21 +1,38 @@
-"""US Treasury International Capital: major foreign holders of Treasury securities.
+"""US Treasury International Capital: major foreign holders of Treasury securities, and holdings and transactions by country.
 
 Formats: https://ticdata.treasury.gov/Publish/mfhhis01.txt (history, blocks of a year) and slt_table5.txt (the last 13 months), both
-in billions of dollars. The current table wins where both have a month; the history is extended once a year.
+in billions of dollars; the current table wins where both have a month, and the history is extended once a year. slt_table1 to 4
+(one line a country and month) and cslt.zip (one document with every series) are in millions, and name their columns and series
+alike: `for_lt_eqty_net` is what foreigners bought net of long-term US equity. Codes of countries: https://home.treasury.gov/data/
+treasury-international-capital-tic-system-home-page/using-tic/country-names-and-country-codes-reference-lists
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
-from ingest.reader import decode, one_by_one, text_table
+from ingest.reader import all_blank, array_lines, blank_lines, decode, header_line, one_by_one, text_table, unpivoted
 
 if TYPE_CHECKING:
     import duckdb
+
+DOCUMENTS = "https://ticdata.treasury.gov/resource-center/data-chart-center/tic/Documents"
+
+# Releases fall on a weekday in the middle of the month, 45 to 49 days after the month they are about. The longest of these is taken,
+# so that no month counts as known before it was; a file that was fetched earlier says when it was known.
+RELEASE = PublicationLag(
+    49,
+    "16:00",
+    source="Release Dates of TIC Data: 16:00 on a day in the middle of the second month after, at most 49 days after the month "
+    "(October 2023 on 2023-12-19, December 2025 on 2026-02-18, September 2026 on 2026-11-18)",
+)
+
+# A column or series is named by who holds, the term (none: all terms), what is held, and what is measured.
+_SERIES = r"(for|us)_(?:(lt|st)_)?([a-z]\w*?)_(pos|net|valchg|sale|pur)"
 
 # "Belgium  5/" carries a footnote mark; the parts of the total are named differently in the two tables.
 _COUNTRY = r"""
@@ -125,8 +142,142 @@ def _read_current(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
     return Records(sql=sql, columns=("country", "observation_date", "series", "holdings"), skipped={file.file_id: {k: v for k, v in skipped.items() if v}})
 
 
+# --- holdings and transactions by country and instrument --------------------------------------------------------------
+
+
+def _table_number(names: Sequence[str]) -> str:
+    """Which of the four tables has these columns."""
+    if any(name.endswith(("_sale", "_pur")) for name in names):
+        return "4"
+    if any(name.startswith("for_treas_") for name in names):
+        return "3"
+    return "1" if any(name.startswith("for_") for name in names) else "2"
+
+
+def _read_table(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
+    """One record a country, month and column with a value.
+
+    Above the lines stand titles and two header rows, one for people and one for machines, which is read: `country`, `country_code`,
+    `date`, then columns such as `for_lt_treas_pos`. A cell without a value is empty or `n.a.`; notes follow the lines.
+    """
+    number, line, _ = header_line(file.path, re.compile(r'^\W*country"?\s*\t\W*country_?code\W*\t', re.IGNORECASE))
+    names = [name.strip().strip('"\ufeff').lower() for name in line.split("\t")]
+    cells = {}
+    for at, name in enumerate(names):
+        if found := re.fullmatch(_SERIES, name):
+            direction, term, instrument, measure = found.groups()
+            cells[at] = {"direction": direction, "term": term or "total", "instrument": instrument, "measure": measure}
+    if not cells or "date" not in names:
+        raise UnreadableFile(f"no column is named like for_lt_treas_pos, or none is `date`; the file has {', '.join(name for name in names if name)}")
+    country, code, month = names.index("country"), next(at for at, name in enumerate(names) if name in ("country_code", "countrycode")), names.index("date")
+    # quotes are taken off here: the notes below the table use them as they like
+    lines = text_table(connection, file, skip=number + 1, width=len(names), delimiter="\t", ragged=True, quoted=False)
+    table = "(select _row_number, " + ", ".join(f"trim(c{at}, ' \"') as c{at}" for at in range(len(names))) + f" from {lines})"
+    return unpivoted(
+        connection,
+        table,
+        file,
+        cells,
+        row={
+            "source_table": f"'{_table_number(names)}'",
+            "country": f"c{country}",
+            "country_code": f"c{code}",
+            "observation_date": f"last_day(strptime(c{month}, '%Y-%m'))::varchar",
+        },
+        value="amount",
+        kinds={"blank": all_blank(range(len(names))), "footer": rf"not regexp_full_match(coalesce(c{month}, ''), '\d{{4}}-(0[1-9]|1[0-2])')"},
+        above={"title": number - 1 if number else 0, "header": 2 if number else 1, "blank": blank_lines(file.path, number + 1)},
+        absent="not published",
+    )
+
+
+def _sent(outside: str, newest: date | None) -> date | None:
+    """The day a document was sent, where that is after the release its newest month belongs to: the release was late.
+
+    It is sent some days before the release it is for, and such a day says nothing about when it became known.
+    """
+    stated = re.search(r'"transmissionDt"\s*:\s*"\s*(\d{4}-\d{2}-\d{2}|\d{8}|\d{1,2}/\d{1,2}/\d{4})', outside)
+    if not stated or not newest:
+        return None
+    text = stated.group(1)
+    form = "%Y-%m-%d" if "-" in text else "%m/%d/%Y" if "/" in text else "%Y%m%d"
+    try:
+        sent = datetime.strptime(text, form).date()
+    except ValueError:
+        return None
+    return sent if sent > newest + timedelta(days=RELEASE.days) else None
+
+
+def _read_continuous(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> Iterator[Records]:
+    """One record a series and month; `["2026-06-01", "813432.0"]` is the month and the amount as text, newest first.
+
+    The document has over 4,000 series of 500 months, and is read series by series.
+    """
+    from warehouse.connection import literal
+
+    for file in files:
+        with array_lines(file.path, "series") as (lines, outside):
+            series = f"""
+                read_json({literal(lines)}, format = 'newline_delimited', columns = {{
+                    source_id: 'VARCHAR', metadata: 'STRUCT(title VARCHAR)', observations: 'VARCHAR[][]'
+                }})
+            """
+            known = f"regexp_full_match(source_id, '{_SERIES}_\\d+')"
+            newest = "last_day(max(try_cast(greatest(observations[1][1], observations[-1][1]) as date)))"
+            counts = connection.execute(f"select count(*) filter (where not coalesce({known}, false)), {newest} from {series}").fetchone()
+            assert counts is not None
+            parts = f"regexp_extract(source_id, '^{_SERIES}_(\\d+)$', ['direction', 'term', 'instrument', 'measure', 'country_code'])"
+            sql = f"""
+                select {file.file_id} as _file_id, row_number() over () as _row_number, parts.direction as direction,
+                       coalesce(nullif(parts.term, ''), 'total') as term, parts.instrument as instrument, parts.measure as measure,
+                       parts.country_code as country_code, country,
+                       coalesce(last_day(try_cast(pair[1] as date))::varchar, pair[1]) as observation_date, pair[2] as amount
+                from (
+                    select {parts} as parts, nullif(trim(regexp_extract(metadata.title, ':\\s*([^:]+)$', 1)), '') as country, unnest(observations) as pair
+                    from {series} where {known}
+                )
+            """
+            sent = _sent(outside, counts[1])
+            yield Records(
+                sql=sql,
+                columns=("direction", "term", "instrument", "measure", "country_code", "country", "observation_date", "amount"),
+                files=(file.file_id,),
+                skipped={file.file_id: {"other series": counts[0]}} if counts[0] else {},
+                edition_dates={file.file_id: sent} if sent else {},
+            )
+
+
+_FLOW_COLUMNS = (
+    Column("direction", "TEXT", "for: US securities held by foreigners; us: foreign securities held by US residents"),
+    Column("term", "TEXT", "lt (original maturity over a year, and equity), st (a year or less), total (all terms)"),
+    Column("instrument", "TEXT", "eqty (equity), treas (Treasury), agcy (agency bonds), corp (corporate bonds), total; abroad govt_bond, corp_bond, ..."),
+    Column(
+        "measure",
+        "TEXT",
+        "pos (held at the end of the month), net (bought net by the holder in the month), valchg (change of value of what is held); "
+        "sale and pur: gross sales to and purchases from foreigners by US residents",
+    ),
+    Column("country_code", "TEXT", "Code of the country or group; 99996 is the grand total"),
+    Column("country", "TEXT", "Name of the country or group as published", required=False),
+    Column("observation_date", "DATE", "Last day of the month"),
+    Column("amount", "DOUBLE", "Amount; null where the provider states none", "million USD", required=False),
+)
+
+
+def _flow_requests(window: FetchWindow) -> Iterable[Request]:
+    for table in (1, 2, 3, 4):
+        yield Request(f"{DOCUMENTS}/slt_table{table}.txt", f"slt_table{table}.txt")
+
+
+def _continuous_requests(window: FetchWindow) -> Iterable[Request]:
+    yield Request("https://ticdata.treasury.gov/Publish/cslt.zip", "cslt.zip")
+
+
+# --- major foreign holders --------------------------------------------------------------------------------------------
+
+
 def _requests(window: FetchWindow) -> Iterable[Request]:
-    yield Request("https://ticdata.treasury.gov/resource-center/data-chart-center/tic/Documents/slt_table5.txt", "slt_table5.txt")
+    yield Request(f"{DOCUMENTS}/slt_table5.txt", "slt_table5.txt")
 
 
 def _history_requests(window: FetchWindow) -> Iterable[Request]:
@@ -146,7 +297,7 @@ FEEDS = (
         licence="US government, public domain",
         cadence=Cadence.MONTHLY,
         dated="month end",
-        lag=PublicationLag(47, "16:00", source="released in the middle of the second month after, 16:00 New York time"),
+        lag=RELEASE,
         key=("country", "observation_date", "series"),
         columns=(
             Column("country", "TEXT", "Country or group, footnote marks removed; totals: Grand Total, All Other, Foreign Official, ..."),
@@ -164,6 +315,62 @@ FEEDS = (
                 requests=_history_requests,
             ),
             Format("current_text", Access.LIVE, re.compile(r"(?im)^Country\t\d{4}-\d{2}"), one_by_one(_read_current), "The last 13 months", requests=_requests),
+        ),
+    ),
+    Feed(
+        name="tic_cslt",
+        provider="tic",
+        title="Continuous series of cross-border holdings and transactions",
+        description=(
+            "What foreigners hold and buy of US securities, and US residents of foreign ones, by country, instrument and month since 1984, with "
+            "the change of value of what is held; estimated as one continuous series over all surveys (Bertaut and Judson). Every release "
+            "rewrites history. Holdings stand with the country of the custodian, so Belgium, the Cayman Islands, Ireland, Luxembourg, Switzerland "
+            "and the United Kingdom are centres of custody."
+        ),
+        url="https://home.treasury.gov/data/treasury-international-capital-tic-system",
+        licence="US government, public domain",
+        cadence=Cadence.MONTHLY,
+        dated="month end",
+        lag=RELEASE,
+        key=("direction", "term", "instrument", "measure", "country_code", "observation_date"),
+        columns=_FLOW_COLUMNS,
+        formats=(
+            Format(
+                "series_json",
+                Access.LIVE,
+                re.compile(r'"source_id"\s*:\s*"(for|us)_[a-z]+_|"transmissionDt"\s*:'),
+                _read_continuous,
+                "cslt.zip with one document, cslt.json, of over 4,000 series",
+                requests=_continuous_requests,
+            ),
+        ),
+    ),
+    Feed(
+        name="tic_slt",
+        provider="tic",
+        title="Cross-border holdings and transactions by country",
+        description=(
+            "The published tables of Form SLT: US long-term securities held by foreigners (1), foreign ones held by US residents (2), Treasury "
+            "securities held by foreigners (3), gross sales and purchases (4), by country and month. Series break: net transactions and changes of "
+            "value are collected since 2023-02 and empty before; what was published before stood on another form and is not comparable. "
+            "Tables 1 and 3 overlap and are kept apart by `source_table`."
+        ),
+        url="https://home.treasury.gov/data/treasury-international-capital-tic-system",
+        licence="US government, public domain",
+        cadence=Cadence.MONTHLY,
+        dated="month end",
+        lag=RELEASE,
+        key=("source_table", "direction", "term", "instrument", "measure", "country_code", "observation_date"),
+        columns=(Column("source_table", "TEXT", "Number of the table, 1 to 4"), *_FLOW_COLUMNS),
+        formats=(
+            Format(
+                "table_text",
+                Access.LIVE,
+                re.compile(r'(?im)^\W*country"?\t\W*country_?code\W*\t\W*date\W'),
+                one_by_one(_read_table),
+                "slt_table1 to slt_table4, tab-separated, with a header row for machines",
+                requests=_flow_requests,
+            ),
         ),
     ),
 )

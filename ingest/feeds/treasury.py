@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
-from ingest.reader import all_blank, blank_lines, header_line, json_records, one_by_one, text_table
+from ingest.reader import all_blank, blank_lines, header_line, json_records, one_by_one, text_table, unpivoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,26 +41,17 @@ def _read_yields(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Landed
     if not maturities:
         raise UnreadableFile(f"no column is a maturity such as '10 Yr'; the file has {', '.join(names)}")
     table = text_table(connection, file, skip=number + 1, width=len(names), delimiter=",")
-    blank = all_blank(range(len(names)))
-    body = " union all ".join(
-        f"select (_row_number - 1) * {len(names)} + {at} as _row_number, c0, '{months:g}' as maturity, c{at} as yield from {table} where not ({blank})"
-        for at, months in maturities.items()
-    )
     # an empty cell is a maturity that was not offered on that day
-    offered = "nullif(trim(yield), '') is not null and upper(trim(yield)) <> 'N/A'"
-    counts = connection.execute(
-        f"select (select count(*) from {table} where {blank}), (select count(*) from ({body}) as cells where not ({offered}))"
-    ).fetchone()
-    assert counts is not None
-    sql = f"""
-        select {file.file_id} as _file_id, _row_number, c0 as observation_date, maturity as maturity_months, yield as par_yield_percent
-        from ({body}) as cells where {offered}
-    """
-    kinds = {"title": number, "header": 1, "blank": blank_lines(file.path, number + 1) + counts[0], "not offered": counts[1]}
-    return Records(
-        sql=sql,
-        columns=("observation_date", "maturity_months", "par_yield_percent"),
-        skipped={file.file_id: {kind: count for kind, count in kinds.items() if count}},
+    return unpivoted(
+        connection,
+        table,
+        file,
+        {at: {"maturity_months": f"{months:g}"} for at, months in maturities.items()},
+        row={"observation_date": "c0"},
+        value="par_yield_percent",
+        kinds={"blank": all_blank(range(len(names)))},
+        above={"title": number, "header": 1, "blank": blank_lines(file.path, number + 1)},
+        absent="not offered",
     )
 
 

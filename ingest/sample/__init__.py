@@ -12,7 +12,29 @@ from datetime import datetime
 import numpy as np
 
 from ingest.feeds import FEEDS
-from ingest.sample import cboe, cftc, company, dates, finra, fred, funds, gold, gpr, ofr, prices, sec, tic, treasury
+from ingest.sample import (
+    cboe,
+    cftc,
+    coin_metrics,
+    company,
+    dates,
+    finra,
+    form_13f,
+    fred,
+    funds,
+    gold,
+    gpr,
+    ici,
+    identifiers,
+    nbim,
+    ofr,
+    own,
+    prices,
+    public_plans,
+    sec,
+    tic,
+    treasury,
+)
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import SEED, STRENGTH
@@ -30,12 +52,20 @@ _WRITERS = {
     gold.files: {"gld_archive"},
     treasury.files: {"treasury_par_yield", "treasury_cash_balance"},
     tic.files: {"tic_major_foreign_holders"},
+    tic.flow_files: {"tic_cslt", "tic_slt"},
     finra.files: {"finra_margin"},
+    ici.files: {"ici_fund_flow", "ici_money_fund"},
+    nbim.files: {"nbim_holding"},
+    public_plans.files: {"public_plan"},
+    coin_metrics.files: {"coin_metrics"},
+    own.files: {"own_series"},
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},
     funds.files: {"ssga_nav", "ishares_nav", "vanguard_nav"},
     sec.files: {"sec_nport"},
+    identifiers.files: {"sec_fails_to_deliver", "sec_company_ticker"},
     company.files: {"sec_companyfacts", "sec_filing_index", "sec_submission"},
+    form_13f.files: {"sec_13f_filing"},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -61,6 +62,15 @@ def text(lines: Iterable[str], end: str = "\n") -> bytes:
 def number(value: float) -> str:
     """Shortest text of a number, whole numbers without decimals."""
     return f"{value:.0f}" if value == int(value) else repr(float(value))
+
+
+def archive(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """A zip of files (name, content) whose bytes depend on them alone."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members:
+            packed.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
 
 
 def workbook(sheets: Sequence[tuple[str, Sequence[Sequence[Any]]]], title: str) -> bytes:

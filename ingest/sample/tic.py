@@ -1,12 +1,16 @@
-"""US Treasury: the history of major foreign holders, and the table of the last 13 months."""
+"""US Treasury: major foreign holders (history and the last 13 months), and holdings and purchases by country (tables, and as series)."""
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Iterator
 
 import numpy as np
 
 from ingest.sample import dates
+from ingest.sample.cross_border import AREAS, GRAND_TOTAL, INSTRUMENTS, MEASURES
 from ingest.sample.dates import Days
 from ingest.sample.economy import HOLDERS_BREAK, HOLDERS_EDITIONS_FROM
 from ingest.sample.file import SampleFile, View, number, text
@@ -34,6 +38,101 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
     if shown.any():
         body = _history(days[shown], {name: values[shown] for name, values in columns.items()}, view.as_of)
         yield SampleFile(_FEED, "history_text", "mfhhis01.txt", view.current(), body)
+
+
+# --- holdings and purchases by country --------------------------------------------------------------------------------
+
+_SERIES = tuple(f"for_lt_{instrument}_{measure}" for instrument in ("eqty", "treas", "total") for measure in MEASURES)
+_TABLES_FROM = np.datetime64("2020-01-31", "D")
+_EXPANDED_SURVEY = np.datetime64("2023-02-28", "D")  # purchases and changes of value are collected since
+_GROSS_MONTHS = 18
+
+
+def flow_files(world: World, view: View) -> Iterator[SampleFile]:
+    """The tables and the document of series before and after each release that rewrote the past, and now."""
+    for when in view.around(revision.at for revision in world.cross_border.revisions):
+        days, series = world.cross_border.seen_at(when)
+        shown = days >= view.since
+        days, series = days[shown], {name: values[shown] for name, values in series.items()}
+        if not shown.any():
+            continue
+        edition = dates.as_datetime(when)
+        yield SampleFile("tic_cslt", "series_json", "cslt.zip", edition, _document(days, series, when))
+        in_tables = days >= _TABLES_FROM
+        if in_tables.any():
+            days, series = days[in_tables], {name: values[in_tables] for name, values in series.items()}
+            yield SampleFile("tic_slt", "table_text", "slt_table1.txt", edition, _holdings_table(days, series))
+        if (days >= _EXPANDED_SURVEY).any():
+            yield SampleFile("tic_slt", "table_text", "slt_table4.txt", edition, _gross_table(days, series))
+
+
+def _document(days: Days, series: dict[str, Floats], when: np.datetime64) -> bytes:
+    """A zip with the document, series of the kinds that are followed, months as their first day, newest first."""
+    months = [f"{str(day)[:7]}-01" for day in days[::-1]]
+    names = {code: name for name, (code, _) in AREAS.items()} | {GRAND_TOTAL: "Grand Total"}
+    records = [
+        {
+            "source_id": f"{kind}_{code}",
+            "metadata": {"title": f"Foreign {kind}: {name}", "frequency": "M", "season": "NSA", "units": "Millions of Dollars", "additional": {"status": "A"}},
+            "observations": [[month, f"{value:.1f}"] for month, value in zip(months, series[f"{kind}_{code}"][::-1].tolist(), strict=True)],
+        }
+        for kind in _SERIES
+        for code, name in names.items()
+    ]
+    document = {"releaseID": "3", "version": "2.0", "transmissionDt": str(when - np.timedelta64(6, "D")).replace("T", " "), "series": records}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("cslt.json", (2024, 1, 1, 0, 0, 0)), json.dumps(document))
+    return buffer.getvalue()
+
+
+def _table(number: int, title: str, columns: list[str], rows: list[list[str]]) -> bytes:
+    lines = [
+        f"Table {number}: {title}",
+        "All Countries and International and Regional Organizations",
+        "Millions of dollars",
+        f"Link: https://ticdata.treasury.gov/resource-center/data-chart-center/tic/Documents/slt_table{number}.txt",
+        "",
+        "\t".join(["Country", "Country Code", "Date", *(column.removeprefix("for_lt_").replace("_", " ") for column in columns)]),
+        "\t".join(["country", "country_code", "date", *columns]),
+        *("\t".join(row) for row in rows),
+        "",
+        "All Other Countries:  countries without a line of their own",
+    ]
+    return text(lines, "\r\n")
+
+
+def _lines_of(days: Days) -> Iterator[tuple[list[str], str, int]]:
+    """Country, code and month of each line, with the code and the place of the month, newest month first."""
+    for name, code in [*((name, code) for name, (code, _) in AREAS.items()), ("Grand Total", GRAND_TOTAL)]:
+        for place in range(len(days) - 1, -1, -1):
+            yield [f'"{name}"' if "," in name else name, code, str(days[place])[:7]], code, place
+
+
+def _holdings_table(days: Days, series: dict[str, Floats]) -> bytes:
+    columns = [f"for_lt_{instrument}_{measure}" for instrument in ("total", *INSTRUMENTS) for measure in MEASURES]
+    rows = [
+        [*line, *("n.a." if days[place] < _EXPANDED_SURVEY and not column.endswith("pos") else number(series[f"{column}_{code}"][place]) for column in columns)]
+        for line, code, place in _lines_of(days)
+    ]
+    return _table(1, "U.S. Long-Term Securities Held by Foreign Residents", columns, rows)
+
+
+def _gross_table(days: Days, series: dict[str, Floats]) -> bytes:
+    """The last months of the expanded survey. Sales to foreigners are their purchases: what they buy net is sales to less purchases from them."""
+    shown = np.flatnonzero(days >= _EXPANDED_SURVEY)[-_GROSS_MONTHS:]
+    columns = [f"for_lt_{instrument}_{side}" for side in ("sale", "pur") for instrument in ("total", *INSTRUMENTS)]
+    rows = []
+    for line, code, place in _lines_of(days[shown]):
+        at = shown[place]
+        net = [round(series[f"for_lt_{instrument}_net_{code}"][at]) for instrument in INSTRUMENTS]
+        sold = [max(0, -bought) + round(series[f"for_lt_{instrument}_pos_{code}"][at] * 0.06) for bought, instrument in zip(net, INSTRUMENTS, strict=True)]
+        bought = [gross + change for gross, change in zip(sold, net, strict=True)]
+        rows.append([*line, *map(str, [sum(bought), *bought, sum(sold), *sold])])
+    return _table(4, "U.S. Purchases and Sales of Long-Term Domestic and Foreign Securities by Type", columns, rows)
+
+
+# --- major foreign holders --------------------------------------------------------------------------------------------
 
 
 def _totals(days: Days, columns: dict[str, Floats]) -> tuple[Days, dict[str, Floats]]:

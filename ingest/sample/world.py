@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ingest.sample import dates, economy, markets
+from ingest.sample import cross_border, dates, economy, markets
 from ingest.sample import positions as futures
 from ingest.sample.dates import Days
 from ingest.sample.process import BLOCKS, ONSET, RAMP, SEED, STRENGTH, Drivers
@@ -46,6 +46,7 @@ class World:
     stress: Table
     margin: Table
     holders: Table
+    cross_border: Table
     risk_daily: Table
     risk_monthly: Table
     late: tuple[Late, ...]
@@ -61,6 +62,7 @@ def world(seed: int = SEED, strength: float = STRENGTH) -> World:
     funds = markets.funds(drivers, prices, market)
     margin, late = economy.margin(drivers, market)
     risk_daily, risk_monthly = economy.risk(drivers)
+    rates, holders = economy.rates(drivers), economy.holders(drivers)
     return World(
         seed=seed,
         strength=strength,
@@ -71,12 +73,13 @@ def world(seed: int = SEED, strength: float = STRENGTH) -> World:
         prices={name: _from_first_day(price) for name, price in prices.items()},
         funds=funds,
         gold=markets.gold(drivers),
-        rates=economy.rates(drivers),
+        rates=rates,
         vintages=economy.vintages(drivers),
         positions=futures.simulate(drivers),
         stress=economy.stress(drivers, indices),
         margin=margin,
-        holders=economy.holders(drivers),
+        holders=holders,
+        cross_border=cross_border.securities(drivers, holders, prices["^GSPC"], rates),
         risk_daily=risk_daily,
         risk_monthly=risk_monthly,
         late=(late,),
@@ -110,6 +113,7 @@ def truth(seed: int = SEED, strength: float = STRENGTH) -> dict[str, Any]:
             "ofr_fsi": sorted({each.at for each in made.stress.revisions}),
             "finra_margin": sorted({each.at for each in made.margin.revisions}),
             "tic_major_foreign_holders": sorted({each.at for each in made.holders.revisions}),
+            "tic_cslt": sorted({each.at for each in made.cross_border.revisions}),
             "gpr_daily": sorted({each.at for each in made.risk_daily.revisions}),
         },
         "values_taken_back": {
@@ -156,10 +160,16 @@ def _figures(made: World) -> dict[str, Any]:
         "copper_open_interest_share": interest["2023-10-31"] / interest["2022-12-27"] - 1,
         "gold_tonnes_end": float(made.gold["tonnes_in_trust"].iloc[-1]),
         "japan_holdings_usd_bn": float(holders["Japan"][days == np.datetime64("2023-10-31")][0]),
+        "foreign_equity_purchases_usd_bn": {day: _of_month(made.cross_border, "for_lt_eqty_net_99996", day) / 1e3 for day in ("2021-12-31", "2023-10-31")},
         "gpr_mean_2021": float(made.risk_monthly.values["GPR"][made.risk_monthly.days.astype("datetime64[Y]") == np.datetime64("2021", "Y")].mean()),
         "gpr_end_2023": float(made.risk_monthly.values["GPR"][-1]),
         "policy_rate_end_percent": rate("DFF", "2023-12-29"),
     }
+
+
+def _of_month(table: Table, column: str, day: str) -> float:
+    days, values = table.seen_at(dates.as_moment(dates.END))
+    return float(values[column][days == np.datetime64(day)][0])
 
 
 def weekly_flow(made: World) -> pd.Series:

@@ -4,7 +4,7 @@ Every client names its user: https://www.sec.gov/os/accessing-edgar-data.
 """
 
 from ingest.feed import Key, Provider
-from ingest.feeds.sec import company, company_fact, fund_flow
+from ingest.feeds.sec import company, company_fact, form_13f, fund_flow, security
 
 PROVIDER = Provider(
     8.0,
@@ -13,4 +13,4 @@ PROVIDER = Provider(
     user_agent="sec_user_agent",
 )
 
-FEEDS = (*fund_flow.FEEDS, *company_fact.FEEDS, *company.FEEDS)
+FEEDS = (*fund_flow.FEEDS, *company.FEEDS, *company_fact.FEEDS, *form_13f.FEEDS, *security.FEEDS)

@@ -11,12 +11,15 @@ renamed as (
         registrant_cik,
         observation_date,
         report_date,
+        accession_number,
+        filing_date,
+        public_on,
         sales,
         reinvestment,
         redemption,
         sales - redemption as net_flow,
         net_assets,
-        {{ lineage(['series_id', 'observation_date']) }}
+        {{ lineage(['series_id', 'observation_date', 'public_on']) }}
     from source
 )
 

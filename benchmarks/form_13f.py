@@ -1,0 +1,173 @@
+"""Loading quarters of Form 13F from the SEC's archives, against DuckDB's bare `create table as select from read_csv` on the extracted file.
+
+`python -m benchmarks.form_13f [--rows N] [--runs N] [--quarters N]`: one quarter several times in turn with the baseline, then many quarters
+into one warehouse, of which the last must not cost more than the first. Each load runs in a process of its own, so that its peak memory is its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import duckdb
+
+from benchmarks.result import Result, at_least, at_most, show
+from ingest.feeds import FEEDS
+from ingest.landing import Arrival, Landing
+from ingest.load import load_landed
+from warehouse.connection import literal
+from warehouse.settings import load_settings
+
+ROWS = 3_400_000  # lines of a full quarter
+LINES_A_FILING = 310
+FEEDS_OF_13F = [feed for feed in FEEDS.values() if (feed.landed_with or feed.name) == "sec_13f_filing"]
+MEMORY = "1GB"
+THREADS = 2
+
+INFOTABLE = {
+    "ACCESSION_NUMBER": "VARCHAR", "INFOTABLE_SK": "BIGINT", "NAMEOFISSUER": "VARCHAR", "TITLEOFCLASS": "VARCHAR", "CUSIP": "VARCHAR", "FIGI": "VARCHAR",
+    "VALUE": "BIGINT", "SSHPRNAMT": "BIGINT", "SSHPRNAMTTYPE": "VARCHAR", "PUTCALL": "VARCHAR", "INVESTMENTDISCRETION": "VARCHAR",
+    "OTHERMANAGER": "VARCHAR", "VOTING_AUTH_SOLE": "BIGINT", "VOTING_AUTH_SHARED": "BIGINT", "VOTING_AUTH_NONE": "BIGINT",
+}  # fmt: skip
+
+
+def generate(folder: Path, quarter: int, rows: int) -> Path:
+    """An archive of one quarter with `rows` lines of invented holdings, and its INFOTABLE extracted beside it; returns the archive."""
+    year, number = 2014 + quarter // 4, quarter % 4 + 1
+    table, filings = folder / "INFOTABLE.tsv", folder / "SUBMISSION.tsv"
+    accession = f"printf('%010d-{year % 100:02d}-%06d', 1000000 + filing % 9000, {number} * 100000 + filing)"
+    copy = "(delimiter '\t', header, quote '')"
+    with duckdb.connect(config={"threads": THREADS}) as connection:
+        connection.execute("set enable_progress_bar = false")
+        connection.execute(f"""
+            copy (
+                select
+                    {accession} as ACCESSION_NUMBER, 1000000000 * {quarter}::bigint + i as INFOTABLE_SK,
+                    'ISSUER NUMBER ' || hash(i) % 9000 || ' INC' as NAMEOFISSUER, case when i % 7 = 0 then 'COM CL A' else 'COM' end as TITLEOFCLASS,
+                    printf('%09d', hash(i) % 9000 * 7919) as CUSIP, case when i % 3 = 0 then 'BBG00' || hash(i) % 9000000 end as FIGI,
+                    (hash(i * 3) % 90000000)::bigint as VALUE, (hash(i * 5) % 900000)::bigint as SSHPRNAMT, 'SH' as SSHPRNAMTTYPE,
+                    case when i % 40 = 0 then 'Put' when i % 41 = 0 then 'Call' end as PUTCALL,
+                    case when i % 5 = 0 then 'DFND' else 'SOLE' end as INVESTMENTDISCRETION, case when i % 5 = 0 then '1,2' end as OTHERMANAGER,
+                    (hash(i * 5) % 900000)::bigint as VOTING_AUTH_SOLE, 0 as VOTING_AUTH_SHARED, 0 as VOTING_AUTH_NONE
+                from (select range as i, range // {LINES_A_FILING} as filing from range({rows}))
+            ) to {literal(table)} {copy}
+        """)
+        connection.execute(f"""
+            copy (
+                select {accession} as ACCESSION_NUMBER, '14-FEB-{year + 1}' as FILING_DATE, '13F-HR' as SUBMISSIONTYPE,
+                       printf('%010d', 1000000 + filing % 9000) as CIK, '31-DEC-{year}' as PERIODOFREPORT
+                from (select range as filing from range({-(-rows // LINES_A_FILING)}))
+            ) to {literal(filings)} {copy}
+        """)
+    archive = folder / f"{year}q{number}_form13f.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
+        packed.write(filings, filings.name)
+        packed.write(table, table.name)
+    return archive
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(path), config={"threads": THREADS, "memory_limit": MEMORY})
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
+    return connection
+
+
+def _ours(landing: Path, database: Path) -> None:
+    with _connect(database) as connection:
+        load_landed(connection, FEEDS_OF_13F, Landing(landing), "benchmark")
+
+
+def _bare(table: Path, database: Path) -> None:
+    columns = ", ".join(f"'{name}': '{type_}'" for name, type_ in INFOTABLE.items())
+    with _connect(database) as connection:
+        connection.execute(f"""
+            create table holding as
+            select * from read_csv({literal(table)}, delim = '\t', header = true, quote = '', escape = '', auto_detect = false, columns = {{{columns}}})
+        """)
+
+
+def _child(work: Callable[[Path, Path], None], first: Path, second: Path, answer: multiprocessing.Queue[tuple[float, float]]) -> None:
+    began = time.perf_counter()
+    work(first, second)
+    answer.put((time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+
+def measured(work: Callable[[Path, Path], None], first: Path, second: Path) -> tuple[float, float]:
+    """Seconds and peak memory in MB of a load in a process of its own, imports left out of the time."""
+    context = multiprocessing.get_context("spawn")
+    answer: multiprocessing.Queue[tuple[float, float]] = context.Queue()
+    process = context.Process(target=_child, args=(work, first, second, answer))
+    process.start()
+    taken = answer.get()
+    process.join()
+    return taken
+
+
+def _land(landing: Path, archive: Path) -> None:
+    arrival = Arrival("sec_13f_filing", "data_set", archive.name, archive.read_bytes(), datetime(2026, 9, 30, tzinfo=UTC))
+    Landing(landing).land([arrival], "replay")
+
+
+def one_quarter(folder: Path, rows: int, runs: int) -> list[Result]:
+    """Speed and memory of one quarter; ours from the archive with lineage, the baseline from the extracted table without."""
+    archive = generate(folder, 0, rows)
+    landing = folder / "landing"
+    _land(landing, archive)
+    ours, bare, memory = [], [], []
+    for run in range(runs):
+        click.echo(f"one quarter, run {run + 1} of {runs}", err=True)
+        seconds, _ = measured(_bare, folder / "INFOTABLE.tsv", folder / f"bare{run}.duckdb")
+        bare.append(seconds)
+        seconds, peak = measured(_ours, landing, folder / f"ours{run}.duckdb")
+        ours.append(seconds)
+        memory.append(peak)
+        for database in folder.glob("*.duckdb*"):
+            database.unlink()
+    own, baseline = statistics.median(ours), statistics.median(bare)
+    return [
+        at_least(f"13F quarter of {rows:,} lines from its archive, speed against bare DuckDB", own, baseline, baseline / own, 0.7),
+        at_most("13F quarter, peak memory against 2 GB", max(memory), 2048, max(memory) / 2048, 1, "MB"),
+    ]
+
+
+def many_quarters(folder: Path, rows: int, quarters: int) -> list[Result]:
+    """Seconds of each of many quarters into one warehouse: the median of the last five against that of the first five."""
+    landing, database = folder / "landing", folder / "warehouse.duckdb"
+    shutil.rmtree(landing, ignore_errors=True)
+    seconds: list[float] = []
+    for quarter in range(quarters):
+        archive = generate(folder, quarter, rows)
+        _land(landing, archive)
+        archive.unlink()
+        taken, peak = measured(_ours, landing, database)
+        seconds.append(taken)
+        click.echo(f"quarter {quarter + 1:3} of {quarters}: {taken:6.2f} s, peak {peak:,.0f} MB, warehouse {database.stat().st_size / 1e9:.2f} GB", err=True)
+    some = min(5, max(1, quarters // 2))
+    first, last = statistics.median(seconds[:some]), statistics.median(seconds[-some:])
+    return [at_most(f"13F: quarter {quarters} against quarter 1 ({rows * quarters:,} lines in all)", last, first, last / first, 1.3)]
+
+
+@click.command()
+@click.option("--rows", default=ROWS, show_default=True, help="lines of a quarter")
+@click.option("--runs", default=5, show_default=True, help="times one quarter is loaded, in turn with the baseline")
+@click.option("--quarters", default=8, show_default=True, help="quarters loaded one after the other into one warehouse; 40 are ten years")
+def main(rows: int, runs: int, quarters: int) -> None:
+    """Load quarters of Form 13F and print how fast, against bare DuckDB."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        results = one_quarter(folder, rows, runs) + (many_quarters(folder, rows, quarters) if quarters > 1 else [])
+    show(results, load_settings().home, "Form 13F")
+
+
+if __name__ == "__main__":
+    main()
