@@ -241,10 +241,18 @@ def test_managers_and_companies_are_asked_for_and_lead_to_their_older_filings() 
         list(following(b"<html>"))
 
 
+def take_filer(store: RawStore, name: str, content: bytes | str, edition_at: datetime | None = None) -> dict[str, Any]:
+    """Land a list of filings and load the filer in it; returns its row of `meta.file`."""
+    store.land("sec_filing_index", name, content, edition_at=edition_at)
+    store.load("sec_submission")
+    ((newest,),) = store.rows("select file_id from meta.file where feed = 'sec_submission' order by edition_at desc, loaded_at desc limit 1")
+    return store.file(newest)
+
+
 def test_a_filer_is_described_as_of_its_newest_report_and_known_when_fetched(store: RawStore) -> None:
     former = [{"name": "OLD BOARD", "from": "2001-01-01T00:00:00.000Z", "to": "2010-01-01T00:00:00.000Z"}]
     body = filer(RECENT, formerNames=former, tickers=["EX", "EX-B"], cik="938076")
-    file = store.take("sec_submission", "submissions_CIK0000938076.json", json.dumps(body), edition_at=datetime(2026, 9, 20, 12, tzinfo=UTC))
+    file = take_filer(store, "submissions_CIK0000938076.json", json.dumps(body), datetime(2026, 9, 20, 12, tzinfo=UTC))
     assert file["rows_loaded"] == 1
     rows = store.rows(
         "select cik, observation_date::varchar, entity_name, tickers, former_names, fiscal_year_end, sic, _available_at::varchar from raw.sec_submission"
@@ -253,12 +261,19 @@ def test_a_filer_is_described_as_of_its_newest_report_and_known_when_fetched(sto
     # another form 4 says nothing about the filer; another name does
     more = columns(("X-4", "4", "2026-09-21", ""), ("X-2", "13F-HR", "2026-08-12", "2026-06-30"))
     again = body | {"filings": {"recent": more, "files": []}}
-    assert (
-        store.take("sec_submission", "submissions_CIK0000938076.json", json.dumps(again), edition_at=datetime(2026, 9, 22, tzinfo=UTC))["rows_unchanged"] == 1
-    )
+    assert take_filer(store, "submissions_CIK0000938076.json", json.dumps(again), datetime(2026, 9, 22, tzinfo=UTC))["rows_unchanged"] == 1
     renamed = again | {"name": "New Board"}
-    store.take("sec_submission", "submissions_CIK0000938076.json", json.dumps(renamed), edition_at=datetime(2026, 9, 23, tzinfo=UTC))
+    take_filer(store, "submissions_CIK0000938076.json", json.dumps(renamed), datetime(2026, 9, 23, tzinfo=UTC))
     assert store.rows("select entity_name, _available_at::varchar from raw.sec_submission order by 2")[1] == ("New Board", "2026-09-23 00:00:00")
+
+
+def test_a_file_of_older_filings_says_nothing_of_the_filer_and_is_no_fault(store: RawStore) -> None:
+    take_filer(store, "submissions_CIK0000938076.json", json.dumps(filer(RECENT)), datetime(2026, 9, 20, tzinfo=UTC))
+    older = json.dumps(columns(("X-0", "13F-HR", "2014-05-15", "2014-03-31")))
+    file = take_filer(store, "CIK0000938076-submissions-001.json", older, datetime(2026, 9, 20, 1, tzinfo=UTC))
+    assert (file["status"], file["rows_read"]) == ("loaded", 0)
+    assert store.load("sec_filing_index").rows_loaded == 4
+    assert store.rows("select count(*) from raw.sec_submission") == [(1,)]
 
 
 # --- names --------------------------------------------------------------------------------------------------------------
@@ -340,8 +355,6 @@ def loaded(sampled: list[SampleFile], tmp_path_factory: pytest.TempPathFactory) 
     store = RawStore(tmp_path_factory.mktemp("loaded"))
     for file in sampled:
         store.land(file.feed, file.name, file.content, format=file.format, edition_at=file.edition_at)
-        if file.format == "submissions_json":
-            store.land("sec_submission", file.name, file.content, edition_at=file.edition_at)
     store.load("sec_companyfacts", "sec_filing_index", "sec_submission")
     return store
 
@@ -537,5 +550,5 @@ def test_recorded_lists_of_filings_load_whole(store: RawStore, realdata: Path, n
     assert store.rows("select distinct cik from raw.sec_filing_index") == [(cik,)]
     assert len(filings(content)) == rows
     if "-001" not in name:
-        assert store.take("sec_submission", name, content)["rows_loaded"] == 1
+        assert store.load("sec_submission").rows_loaded == 1
         assert misnamed(dict(store.rows("select cik, entity_name from raw.sec_submission"))) == []
