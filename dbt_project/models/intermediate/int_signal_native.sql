@@ -36,22 +36,22 @@ baseline as (
     {%- for cadence, robust_z in var('robust_z').items() %}
     select
         *,
-        {{ median_over('value', 'before_' ~ cadence) }} as median_before,
-        {{ median_absolute_deviation_over('value', 'before_' ~ cadence) }} as deviation_before,
-        count(*) over before_{{ cadence }} as observations_before,
+        {{ median_over('value', 'before_' ~ cadence | replace(' ', '_')) }} as median_before,
+        {{ median_absolute_deviation_over('value', 'before_' ~ cadence | replace(' ', '_')) }} as deviation_before,
+        count(*) over before_{{ cadence | replace(' ', '_') }} as observations_before,
         {{ robust_z.minimum }} as observations_needed,
         native_number - {{ robust_z.window + robust_z.gap }} as first_in_window,
         native_number - {{ robust_z.gap }} as last_in_window,
         native_number - {{ robust_z.window }} as first_in_rank,
-        cume_dist(order by value) over ranked_{{ cadence }} as percentile_rank
+        cume_dist(order by value) over ranked_{{ cadence | replace(' ', '_') }} as percentile_rank
     from native
     where cadence = '{{ cadence }}'
     window
-        before_{{ cadence }} as (
+        before_{{ cadence | replace(' ', '_') }} as (
             partition by signal_id order by native_number
             rows between {{ robust_z.window + robust_z.gap }} preceding and {{ robust_z.gap }} preceding
         ),
-        ranked_{{ cadence }} as (
+        ranked_{{ cadence | replace(' ', '_') }} as (
             partition by signal_id order by native_number rows between {{ robust_z.window }} preceding and current row
         )
     {%- if not loop.last %}

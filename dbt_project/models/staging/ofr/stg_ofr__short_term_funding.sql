@@ -16,7 +16,7 @@ renamed as (
         end as dataset,
         case when series_id like 'REPO-%-P' then 'preliminary' when series_id like 'REPO-%-F' then 'final' end as release,
         observation_date,
-        value * pow(10, coalesce(magnitude, 0)) * case when lower(unit) like 'percent%' then 0.01 else 1 end as value,
+        value * pow(10, coalesce(magnitude, 0)) / case when lower(unit) like 'percent%' then 100 else 1 end as value,
         case when lower(unit) like 'percent%' then 'share a year' when lower(unit) in ('usd', 'u.s. dollars') then 'USD' else unit end as unit,
         {{ lineage(['series_id', 'observation_date']) }}
     from source
