@@ -133,7 +133,7 @@ def _read_xml(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFil
         "dataset": f"'{dataset}'",
         **{column: column for column in ("series_key", *_DIMENSIONS)},
         "observation_date": end,
-        "value": "value",
+        "value": "nullif(value, 'NaN')",  # SDMX for a value that is missing
         "published_at": f"'{known.isoformat()}'" if known else "null",
     }
     return _dated(split_kinds(connection, LINES, file, kinds, selected, {}), file, known)
@@ -159,7 +159,7 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFil
         "series_key": f"concat_ws('.', {', '.join(dimensions[name] for name in _key_order(dimensions))})",
         **{column: next((dimensions[each] for each in known if each in dimensions), "null") for column, known in _DIMENSIONS.items()},
         "observation_date": period_end(at["TIME_PERIOD"]),
-        "value": at["OBS_VALUE"],
+        "value": f"nullif({at['OBS_VALUE']}, 'NaN')",
     }
     stated = [at[name] for name in ("PUBLICATION_DATE", "UPDATE_DATE") if name in at]
     known = None

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.sample import cboe, cftc, dates, finra, fred, funds, gold, gpr, imf, ofr, prices, sec, tic, treasury, world_bank
+from ingest.sample import bis, cboe, cftc, dates, finra, fred, funds, gold, gpr, imf, ofr, prices, sec, tic, treasury, world_bank
 from ingest.sample.dates import END
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import SEED, STRENGTH
@@ -32,6 +32,7 @@ _WRITERS = {
     tic.flow_files: {"tic_cslt", "tic_slt"},
     world_bank.files: {"world_bank_indicator"},
     imf.files: {"imf_sdmx"},
+    bis.files: {"bis_exchange_rate"},
     finra.files: {"finra_margin"},
     gpr.files: {"gpr_daily", "gpr_monthly"},
     prices.files: {"price_daily"},
