@@ -43,7 +43,9 @@ FEEDS = (
         url="https://data.bis.org/topics/EER",
         licence="BIS terms: free with attribution",
         cadence=Cadence.MONTHLY,
-        lag=PublicationLag(20, "24:00", "Europe/Zurich", source="BIS, about foreign-exchange statistics: updated in the middle of each month, by the 20th"),
+        lag=PublicationLag(
+            20, "24:00", "Europe/Zurich", source="BIS, about foreign-exchange statistics: updated in the middle of each month; the 20th is taken"
+        ),
         key=("rate_type", "basket", "area", "frequency", "observation_date"),
         columns=(
             Column("rate_type", "TEXT", "N (nominal) or R (real, by consumer prices)", names=("eer_type",)),

@@ -192,11 +192,11 @@ FEEDS = (
         url="https://data.imf.org/",
         licence="IMF terms of use: attribution; commercial use needs a look at the terms",
         cadence=Cadence.MONTHLY,
-        lag=PublicationLag(75, "24:00", source="monthly reserves appear within about two months of the month they are about"),
+        lag=PublicationLag(75, "24:00", source="monthly reserves appear within about two months; two weeks are added, as no calendar of it was found"),
         lag_by={
-            "COFER": PublicationLag(100, "24:00", source="published about three months after the quarter (that of 2025-03-31 on 2025-07-09)"),
-            "IL": PublicationLag(75, "24:00", source="monthly reserves appear within about two months of the month they are about"),
-            "PCPS": PublicationLag(15, "24:00", source="published in the first half of the next month"),
+            "COFER": PublicationLag(100, "24:00", source="published about three months after the quarter; ten days are added, as no calendar of it was found"),
+            "IL": PublicationLag(75, "24:00", source="monthly reserves appear within about two months; two weeks are added, as no calendar of it was found"),
+            "PCPS": PublicationLag(15, "24:00", source="published in the first half of the next month; an assumption, no calendar of it was found"),
             "WEO": PublicationLag(300, "24:00", source="World Economic Outlook of April and October: the year before stands in both"),
         },
         bulk_after_days=20,  # a message bears one time: an older period was known by the delay of its own
