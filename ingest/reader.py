@@ -706,12 +706,13 @@ def period_end(text: str) -> str:
     A text that names none stays as it is.
     """
     value = f"upper(trim({text}))"
-    year, within = f"cast(left({value}, 4) as integer)", f"cast(regexp_extract({value}, '(\\d{{1,2}})$', 1) as integer)"
+    year, within = f"cast(left({value}, 4) as integer)", f"cast(regexp_extract({value}, '(\\d\\d?)$', 1) as integer)"
+    # no braces, so that the text may stand in a template
     kinds = {
-        "\\d{4}": f"make_date({year}, 12, 31)",
-        "\\d{4}-?S[12]": f"last_day(make_date({year}, 6 * {within}, 1))",
-        "\\d{4}-?Q[1-4]": f"last_day(make_date({year}, 3 * {within}, 1))",
-        "\\d{4}(-?M|-)(0?[1-9]|1[0-2])": f"last_day(make_date({year}, {within}, 1))",
+        r"\d\d\d\d": f"make_date({year}, 12, 31)",
+        r"\d\d\d\d-?S[12]": f"last_day(make_date({year}, 6 * {within}, 1))",
+        r"\d\d\d\d-?Q[1-4]": f"last_day(make_date({year}, 3 * {within}, 1))",
+        r"\d\d\d\d(-?M|-)(0?[1-9]|1[0-2])": f"last_day(make_date({year}, {within}, 1))",
     }
     return "case " + " ".join(f"when regexp_full_match({value}, '{kind}') then {day}::varchar" for kind, day in kinds.items()) + f" else trim({text}) end"
 

@@ -1,4 +1,4 @@
-"""World Bank indicators and IMF series: their formats, their traps, and what is asked for.
+"""World Bank indicators, IMF series and exchange rates of the BIS: their formats, their traps, and what is asked for.
 
 Every file here is made by hand and small; its numbers are invented.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from provider import Answer, Asked, Provider
 from raw_store import RawStore
@@ -24,10 +25,11 @@ from ingest.feeds.world_bank import INDICATORS
 from ingest.landing import Landing
 from ingest.reader import period_end
 from ingest.sample import END, render, truth
+from ingest.sample import world as worlds
 from ingest.source import LiveSource
 from warehouse.settings import Settings
 
-NEW_FEEDS = ("imf_sdmx", "world_bank_indicator")
+NEW_FEEDS = ("bis_exchange_rate", "imf_sdmx", "world_bank_indicator")
 WINDOW = FetchWindow(date(2026, 9, 1), date(2026, 10, 1))
 
 
@@ -138,9 +140,12 @@ def shares(*observations: tuple[str, str], of: str = "CI_USD") -> str:
 
 
 def test_dimensions_are_columns_and_the_scale_multiplies_nothing(store: RawStore) -> None:
-    file = store.take("imf_sdmx", "IMF_COFER.xml", message(shares(("2025-Q4", "57.4"), ("2026-Q1", "57.13")), shares(("2026-Q1", "20.03"), of="CI_EUR")))
-    assert (file["rows_loaded"], file["rows_quarantined"], file["skipped"]) == (3, 0, {})
+    file = store.take(
+        "imf_sdmx", "IMF_COFER.xml", message(shares(("2025-Q4", "57.4"), ("2026-Q1", "57.13")), shares(("2025-Q4", "NaN"), ("2026-Q1", "20.03"), of="CI_EUR"))
+    )
+    assert (file["rows_loaded"], file["rows_quarantined"], file["skipped"]) == (4, 0, {})
     assert store.rows(SDMX_SQL) == [
+        ("COFER", "G001.AFXRA.CI_EUR.SHRO_PT.Q", "G001", "AFXRA", "CI_EUR", "SHRO_PT", "Q", "2025-12-31", None),
         ("COFER", "G001.AFXRA.CI_EUR.SHRO_PT.Q", "G001", "AFXRA", "CI_EUR", "SHRO_PT", "Q", "2026-03-31", 20.03),
         ("COFER", COFER, "G001", "AFXRA", "CI_USD", "SHRO_PT", "Q", "2025-12-31", 57.4),
         ("COFER", COFER, "G001", "AFXRA", "CI_USD", "SHRO_PT", "Q", "2026-03-31", 57.13),
@@ -255,6 +260,36 @@ def test_what_is_asked_for_names_every_series() -> None:
     }
 
 
+# --- BIS ------------------------------------------------------------------------------------------------------------------
+
+EER = "DATAFLOW,FREQ,EER_TYPE,EER_BASKET,REF_AREA,TIME_PERIOD,OBS_VALUE,TIME_FORMAT"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{EER}\nBIS:WS_EER(1.0),M,R,B,KR,2026-06,83.04,\nBIS:WS_EER(1.0),M,N,B,US,2026-07,,\n",
+        "FREQ,REF_AREA,EER_BASKET,EER_TYPE,TIME_PERIOD,OBS_VALUE\r\n"
+        '"M: Monthly","KR: Korea","B: Broad (64 economies)","R: Real",2026-06,83.04\r\nM: Monthly,US: United States,B: Broad,N: Nominal,2026-07,NaN\r\n',
+    ],
+    ids=["codes", "codes with labels, in another order"],
+)
+def test_exchange_rates_are_named_by_their_codes(store: RawStore, text: str) -> None:
+    file = store.take("bis_exchange_rate", "WS_EER.csv", text)
+    assert (file["rows_read"], file["skipped"]) == (2, {"header": 1})
+    found = store.rows("select rate_type, basket, area, frequency, observation_date::varchar, rate from raw.bis_exchange_rate where area = 'KR'")
+    assert found == [("R", "B", "KR", "M", "2026-06-30", 83.04)]
+    assert store.rows("select observation_date::varchar, rate from raw.bis_exchange_rate where area = 'US'") == [("2026-07-31", None)]
+
+
+def test_exchange_rates_are_asked_for_in_one_file() -> None:
+    (declared,) = FEEDS["bis_exchange_rate"].formats
+    assert declared.requests
+    (request,) = declared.requests(WINDOW)
+    assert request.url.startswith("https://stats.bis.org/api/v2/data/dataflow/BIS/WS_EER/1.0/M.N+R.B.US+")
+    assert request.params == {"format": "csv"}
+
+
 # --- sample ---------------------------------------------------------------------------------------------------------------
 
 
@@ -270,9 +305,9 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> RawStore:
 
 def test_sample_files_load_whole(sampled: RawStore) -> None:
     found = sampled.rows(
-        "select feed, count(*), sum(rows_loaded) between 400 and 5000, sum(rows_quarantined) from meta.file where status = 'loaded' group by 1 order by 1"
+        "select feed, count(*), sum(rows_loaded) between 400 and 9000, sum(rows_quarantined) from meta.file where status = 'loaded' group by 1 order by 1"
     )
-    assert found == [("imf_sdmx", 3, True, 0), ("world_bank_indicator", 3, True, 0)]
+    assert found == [("bis_exchange_rate", 1, True, 0), ("imf_sdmx", 3, True, 0), ("world_bank_indicator", 3, True, 0)]
 
 
 def test_the_dollars_share_of_reserves_drifts_down(sampled: RawStore) -> None:
@@ -306,3 +341,14 @@ def test_indias_market_value_known_at_the_end_of_2023_is_that_of_2022(sampled: R
     assert sampled.rows(
         "select max(year(observation_date)) from raw.world_bank_indicator where indicator_id = 'CM.MKT.LCAP.CD' and country_code = 'GB' and value is not null"
     ) == [(2014,)]
+
+
+def test_the_dollars_effective_rate_is_that_of_the_broad_index(sampled: RawStore) -> None:
+    found = sampled.rows(
+        "select count(*), min(rate) > 60, max(rate) < 160, max(observation_date)::varchar from raw.bis_exchange_rate where area = 'US' and rate_type = 'N'"
+    )
+    assert found == [(239, True, True, "2023-11-30")]
+    days, values = worlds.world().rates["DTWEXBGS"]
+    october = (days >= np.datetime64("2023-10-01")) & (days <= np.datetime64("2023-10-31")) & np.isfinite(values)
+    rate = sampled.rows("select rate from raw.bis_exchange_rate where area = 'US' and rate_type = 'N' and observation_date = '2023-10-31'")[0][0]
+    assert rate == pytest.approx(values[october].mean(), abs=0.01)

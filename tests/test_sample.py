@@ -166,7 +166,7 @@ def test_an_earlier_view_is_what_the_later_one_says_was_known(files: list[Sample
             # averages below the years cover the years there are
             early_rows, late_rows = ([tuple(row) for row in sheet(each, -1) if not isinstance(row[0], str)] for each in (file, by_name[file.name][-1]))
             assert early_rows and early_rows[1:] == late_rows[1 : len(early_rows)], file.name
-        elif file.feed in ("treasury_par_yield", "treasury_real_yield", "cboe_market_history", "own_series", "proshares_nav"):
+        elif file.feed in ("treasury_par_yield", "treasury_real_yield", "cboe_market_history", "own_series", "proshares_nav", "bis_exchange_rate"):
             assert set(file.content.splitlines()) <= set(by_name[file.name][-1].content.splitlines()), file.name
         elif file.feed == "world_bank_indicator":
             late_rows = json.loads(by_name[file.name][-1].content)[1]

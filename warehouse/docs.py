@@ -89,14 +89,24 @@ def feeds_page(feeds: Mapping[str, Feed]) -> str:
         "`ebbtide feeds` how fresh each feed is.",
         "Some licences allow personal use only: check them before you pass data on.",
         _table(("feed", "what", "provider", "cadence", "publication lag", "key"), overview),
-        "## How each feed's availability is determined",
-        "What decides when the first version of an observation counts as known, in this order: the provider's own time where the row carries one; "
-        "the time of the file where it was fetched before the rule's time; the rule. A later version is known with the edition that brings it. "
-        "Exceptions are observations for which the rule was not kept; they count from the day on which they came.",
-        _table(("feed", "known by", "rule", "source", "exceptions, with source"), (row for feed in ordered for row in _availability(feed))),
+        *_how_availability_is_determined(ordered),
         *(_feed(feed) for feed in ordered),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _how_availability_is_determined(feeds: Sequence[Feed]) -> list[str]:
+    """The section on when observations count as known; nothing where there are no feeds."""
+    if not feeds:
+        return []
+    return [
+        "## How each feed's availability is determined",
+        "What decides when the first version of an observation counts as known, in this order: the provider's own time where the row carries one; "
+        "the time of the file where it was fetched before the rule's time, or where the file before lacked what was due; the rule. "
+        "A later version is known with the edition that brings it. "
+        "Exceptions are observations for which the rule was not kept; they count from the day on which they came.",
+        _table(("feed", "known by", "rule", "source", "exceptions, with source"), (row for feed in feeds for row in _availability(feed))),
+    ]
 
 
 def _availability(feed: Feed) -> list[list[str]]:

@@ -69,7 +69,7 @@ SHUTDOWN_2018 = Delay(
 
 OUTAGE_2023 = Delay(
     _late("2023-01-31 2023-02-24, 2023-02-07 2023-03-03, 2023-02-14 2023-03-08, 2023-02-21 2023-03-10, 2023-02-28 2023-03-14, 2023-03-07 2023-03-16"),
-    "CFTC statements of February and March 2023: clearing firms could not report after the attack on ION",
+    "CFTC statements of February and March 2023, after the attack on ION; the days were not confirmed from the statements",
 )
 
 SHUTDOWN_2025 = Delay(

@@ -133,7 +133,7 @@ def _read_xml(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFil
         "dataset": f"'{dataset}'",
         **{column: column for column in ("series_key", *_DIMENSIONS)},
         "observation_date": end,
-        "value": "value",
+        "value": "nullif(value, 'NaN')",  # SDMX for a value that is missing
         "published_at": f"'{known.isoformat()}'" if known else "null",
     }
     return _dated(split_kinds(connection, LINES, file, kinds, selected, {}), file, known)
@@ -159,7 +159,7 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFil
         "series_key": f"concat_ws('.', {', '.join(dimensions[name] for name in _key_order(dimensions))})",
         **{column: next((dimensions[each] for each in known if each in dimensions), "null") for column, known in _DIMENSIONS.items()},
         "observation_date": period_end(at["TIME_PERIOD"]),
-        "value": at["OBS_VALUE"],
+        "value": f"nullif({at['OBS_VALUE']}, 'NaN')",
     }
     stated = [at[name] for name in ("PUBLICATION_DATE", "UPDATE_DATE") if name in at]
     known = None
@@ -192,11 +192,11 @@ FEEDS = (
         url="https://data.imf.org/",
         licence="IMF terms of use: attribution; commercial use needs a look at the terms",
         cadence=Cadence.MONTHLY,
-        lag=PublicationLag(75, "24:00", source="monthly reserves appear within about two months of the month they are about"),
+        lag=PublicationLag(75, "24:00", source="monthly reserves appear within about two months; two weeks are added, as no calendar of it was found"),
         lag_by={
-            "COFER": PublicationLag(100, "24:00", source="published about three months after the quarter (that of 2025-03-31 on 2025-07-09)"),
-            "IL": PublicationLag(75, "24:00", source="monthly reserves appear within about two months of the month they are about"),
-            "PCPS": PublicationLag(15, "24:00", source="published in the first half of the next month"),
+            "COFER": PublicationLag(100, "24:00", source="published about three months after the quarter; ten days are added, as no calendar of it was found"),
+            "IL": PublicationLag(75, "24:00", source="monthly reserves appear within about two months; two weeks are added, as no calendar of it was found"),
+            "PCPS": PublicationLag(15, "24:00", source="published in the first half of the next month; an assumption, no calendar of it was found"),
             "WEO": PublicationLag(300, "24:00", source="World Economic Outlook of April and October: the year before stands in both"),
         },
         bulk_after_days=20,  # a message bears one time: an older period was known by the delay of its own

@@ -29,7 +29,12 @@ RELEASE = PublicationLag(
     "16:00",
     source="Release Dates of TIC Data: 16:00 on a day in the middle of the second month after, at most 49 days after the month "
     "(October 2023 on 2023-12-19, December 2025 on 2026-02-18, September 2026 on 2026-11-18)",
-    delays=(Delay(((date(2025, 8, 31), date(2025, 11, 18)),), "Treasury: August 2025 came with September, after the shutdown"),),
+    delays=(
+        Delay(
+            ((date(2025, 8, 31), date(2025, 11, 18)),),
+            "Treasury: August 2025 came with September, after the shutdown; the day is that of September by the rule",
+        ),
+    ),
 )
 
 # A column or series is named by who holds, the term (none: all terms), what is held, and what is measured.

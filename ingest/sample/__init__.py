@@ -13,6 +13,7 @@ import numpy as np
 
 from ingest.feeds import FEEDS
 from ingest.sample import (
+    bis,
     cboe,
     cftc,
     coin_metrics,
@@ -62,6 +63,7 @@ _WRITERS = {
     tic.flow_files: {"tic_cslt", "tic_slt"},
     world_bank.files: {"world_bank_indicator"},
     imf.files: {"imf_sdmx"},
+    bis.files: {"bis_exchange_rate"},
     finra.files: {"finra_margin"},
     ici.files: {"ici_fund_flow", "ici_money_fund"},
     nbim.files: {"nbim_holding"},
