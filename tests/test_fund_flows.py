@@ -21,6 +21,7 @@ from ingest.feeds import FEEDS
 from ingest.feeds.ici import flow_columns, money_fund_columns
 from ingest.sample import END, render
 from ingest.sample.file import old_workbook
+from ingest.source import claims_of
 
 NEW_FEEDS = ("ici_fund_flow", "ici_money_fund")
 
@@ -100,7 +101,7 @@ def test_columns_are_found_wherever_their_headings_stand() -> None:
     moved = sheet({0: "Date", 1: "Bond", 4: "Equity", 8: "Hybrid"}, {1: "Municipal", 2: "Taxable", 3: "Total", 4: "World", 5: "Total", 6: "Domestic"})
     with pytest.raises(UnreadableFile, match="no column is headed total"):
         flow_columns(moved)
-    found = flow_columns([["Date", "Total ETFs", *moved[0][1:]], [None, None, *moved[1][1:]]])
+    found = flow_columns([["Date", "Total ETFs1", *moved[0][1:]], [None, None, *moved[1][1:-1], "Domestic (2)"]])
     expected = {1: "total", 2: "municipal_bond", 3: "taxable_bond", 4: "bond", 5: "world_equity", 6: "equity", 7: "domestic_equity", 9: "hybrid"}
     assert found == expected
     with pytest.raises(UnreadableFile, match="two columns are headed hybrid"):
@@ -162,6 +163,15 @@ def test_assets_are_read_by_investor_and_kind_and_classes_are_not(tmp_path: Path
     assert store.connection.execute("select distinct _available_at::varchar from raw.ici_money_fund").fetchall() == [("2026-09-17 21:00:00",)]
 
 
+def test_measures_may_be_spelt_out_with_their_unit_below() -> None:
+    _, blocks, kinds, measures = money_headings()
+    spelt = {at: "Total net assets (2)" if text == "TNA" else text for at, text in measures.items()}
+    units = {at: "($mil)" for at, text in measures.items() if text == "TNA"}
+    found = money_fund_columns(sheet(blocks, {at: kind.title() for at, kind in kinds.items()}, spelt, units))
+    assert found == money_fund_columns(sheet(blocks, kinds, measures))
+    assert found[30] == {"investor": "retail", "category": "government"}
+
+
 def test_a_missing_block_of_columns_is_told() -> None:
     headings = [{at: text for at, text in cells.items() if at < 25} for cells in money_headings()[1:]]
     with pytest.raises(UnreadableFile, match=r"not all there \(found: all, institutional\)"):
@@ -187,6 +197,23 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> RawStore:
         store.land(file.feed, file.name, file.content, edition_at=file.edition_at)
     store.load()
     return store
+
+
+FILES_OF = ("ici_fund_flow", "ici_money_fund", "nbim_holding", "public_plan", "coin_metrics", "own_series")
+
+
+def test_each_file_of_the_sample_is_claimed_by_its_feed_alone(tmp_path: Path) -> None:
+    for file in render(END, first_year=2022, feeds=FILES_OF):
+        path = tmp_path / file.name
+        path.write_bytes(file.content)
+        assert [(claim.feed.name, claim.format.name) for claim in claims_of(path, file.name)] == [(file.feed, file.format)], file.name
+
+
+def test_no_other_providers_file_is_taken_for_one_of_these(realdata: Path) -> None:
+    files = [path for path in realdata.rglob("*") if path.is_file()]
+    assert files
+    claimed = {path.name: claim.feed.name for path in files for claim in claims_of(path, path.name) if claim.feed.name in FILES_OF}
+    assert claimed == {}
 
 
 def test_sample_files_load_whole(sampled: RawStore) -> None:

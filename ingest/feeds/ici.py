@@ -41,7 +41,7 @@ FLOW_FILES = ("flows_data", "etf_flows_data", "combined_flows_data")
 LICENCE = "© Investment Company Institute: cite the source, no redistribution"
 
 _DATE = re.compile(r"\s*(\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2})")
-_BLOCK = re.compile(r"(?i)^\s*(estimated\s+)?(monthly|weekly)\b")
+_BLOCK = re.compile(r"(?i)^\s*([a-z]+\s+){0,3}(monthly|weekly)\b")
 _GROUPS = {"equity": "equity", "hybrid": "hybrid", "bond": "bond", "commodity": "commodity"}
 # What the lowest heading of a column says, within its group; other headings are parts (styles, regions) that are not read.
 _WHOLE = {
@@ -72,11 +72,11 @@ def _starts_table(row: Sequence[Any]) -> bool:
 
 
 def _headings(rows: Rows) -> dict[int, list[str]]:
-    """Normalised texts above each column, from the top down."""
+    """Normalised texts above each column, from the top down, without the numbers of footnotes."""
     found: dict[int, list[str]] = {}
     for row in rows:
         for at, cell in enumerate(row_texts(row)):
-            if text := normalise_header(cell):
+            if text := re.sub(r"[_\d]+$", "", normalise_header(cell)):
                 found.setdefault(at, []).append(text)
     return found
 
@@ -152,6 +152,8 @@ def _read_flows(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedF
 def _fund_category(text: str) -> str | None:
     """The class of money-market fund a heading names."""
     words = set(text.split("_"))
+    if words & {"tna", "assets", "class", "classes"}:
+        return None  # a heading of the measure, as in 'total net assets'
     if {"tax", "exempt"} <= words:
         return "tax_exempt"
     if "treasury" in words and "repo" in words:
@@ -166,7 +168,8 @@ def money_fund_columns(rows: Rows) -> dict[int, dict[str, str]]:
     headings = _headings(rows)
     found: dict[int, dict[str, str]] = {}
     for at, texts in sorted(headings.items()):
-        if not re.search(r"(^|_)(tna|assets)(_|$)", texts[-1]) or at == 0:
+        # the unit may stand below the measure
+        if at == 0 or not any(re.search(r"(^|_)(tna|assets)(_|$)", text) for text in texts[-2:]):
             continue
         # headings stand over the pair of columns (classes, net assets), so at this column or the nearest one to its left
         left = [headings[place] for place in sorted(headings, reverse=True) if place <= at]

@@ -116,7 +116,7 @@ FEEDS = (
             Format(
                 "csv",
                 Access.BRING_YOUR_OWN,
-                re.compile(r"(?im)^(?=[^\n]*\bppd_id\b)(?=[^\n]*\bfy\b)[^\n]*,"),
+                re.compile(r"(?im)^(?!\s*[\[{])(?=[^\n]*\bppd_id\b)(?=[^\n]*\bfy\b)[^\n]*,"),
                 delimited(
                     r"^(?=.*\bppd_id\b)(?=.*\bfy\b)",
                     expressions={"observation_date": _YEAR_END, "fiscal_year": "nullif(regexp_extract({0}, '(19|20)[0-9][0-9]'), '')"},
