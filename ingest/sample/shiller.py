@@ -27,6 +27,9 @@ _HEADINGS: tuple[dict[int, str], ...] = (
 )  # fmt: skip
 _WIDTH = 17
 
+# The real workbook begins in 1871; each of its editions is written whole, so this one begins late.
+_FIRST_MONTH = np.datetime64("2012-01-31", "D")
+
 # Months whose updates are kept as editions of their own: each puts all real columns into the prices of its newest month.
 _EDITIONS_FROM = np.datetime64("2021-11-30", "D")
 _EARNINGS_DAYS = 100  # from the end of a month to the update that has its earnings
@@ -43,7 +46,7 @@ _PRICES = path("2004-01-01 185.2, 2008-07-31 220.0, 2008-12-31 210.2, 2020-12-31
 def files(world: World, view: View) -> Iterator[SampleFile]:
     """The workbook at each update since the end of 2021, and now."""
     ends = dates.month_ends()
-    ends = ends[(ends >= dates.FIRST_DAY) & (ends <= dates.LAST_DAY)]
+    ends = ends[(ends >= _FIRST_MONTH) & (ends <= dates.LAST_DAY)]
     published = dates.published(ends, dates.lag_of("shiller_market"))
     price, rate = _monthly_mean(ends, *_index(world)), _monthly_mean(ends, *world.rates["DGS10"])
     for when in view.editions(dates.as_datetime(moment) for moment in published[ends >= _EDITIONS_FROM]):
