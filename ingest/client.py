@@ -14,7 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote as url_quote
@@ -56,6 +56,9 @@ class Pace:
             time.sleep(delay)
 
 
+BUSY = (429, 500, 502, 503, 504)
+
+
 def open_session() -> requests.Session:
     """A session that asks again, after a pause, when a provider is busy or cannot be reached. Proxies are those of the environment."""
     import requests
@@ -69,7 +72,7 @@ def open_session() -> requests.Session:
         read=3,
         backoff_factor=1.5,
         backoff_jitter=0.5,
-        status_forcelist=(429, 500, 502, 503, 504),
+        status_forcelist=BUSY,
         # a POST here is a question that is too long for an address: asking twice changes nothing
         allowed_methods=("GET", "POST"),
         raise_on_status=False,
@@ -81,6 +84,13 @@ def open_session() -> requests.Session:
     return session
 
 
+def retry_also(session: requests.Session, statuses: tuple[int, ...]) -> None:
+    """Ask again for these statuses too."""
+    for adapter in session.adapters.values():
+        retries = adapter.max_retries  # type: ignore[attr-defined]
+        adapter.max_retries = retries.new(status_forcelist=(*BUSY, *statuses))  # type: ignore[attr-defined]
+
+
 def address_of(request: Request) -> str:
     """What tells this request from others: its address without secrets, and for a POST a digest of the body as fragment."""
     import requests
@@ -90,6 +100,18 @@ def address_of(request: Request) -> str:
         return url
     body = json.dumps(request.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f"{url}#{hashlib.sha256(body.encode()).hexdigest()[:16]}"
+
+
+def _said(body: bytes, secrets: Mapping[str, str]) -> str:
+    """What a refusal says in words, without secrets; nothing when it is no JSON object that says anything."""
+    try:
+        document = json.loads(body)
+        text = " ".join(str(document.get("error_message") or document.get("message") or "").split())[:300]
+    except (ValueError, AttributeError):
+        return ""
+    for secret in filter(None, secrets.values()):
+        text = text.replace(secret, "***")
+    return text
 
 
 @contextmanager
@@ -115,13 +137,17 @@ def kept_from_logs(secrets: Mapping[str, str]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Answer:
-    """A provider's answer: the body, or for a large one the file it was written to with its hash; no body unless the status is 200."""
+    """A provider's answer: the body, or for a large one the file it was written to with its hash; no body unless the status is 200.
+
+    `said` is what a service says in words of a request it refuses (`error_message` or `message` of a JSON answer).
+    """
 
     status: int
     etag: str | None = None
     last_modified: str | None = None
     content: bytes | Path = b""
     sha256: str | None = None
+    said: str = ""
 
 
 class CutOff(Exception):
@@ -156,7 +182,9 @@ class Client:
                     if len(content) > MAX_BYTES:
                         raise UnreadableFile(f"the answer is longer than {MAX_BYTES:,} bytes")
                 else:
-                    return _answer(answer, bytes(content) if answer.status_code == 200 else b"")
+                    if answer.status_code == 200:
+                        return _answer(answer, bytes(content))
+                    return replace(_answer(answer), said=_said(bytes(content), request.secrets))
         raise CutOff(f"was cut off in the middle of the answer, {BODY_ATTEMPTS} times")
 
     def pages(self, request: Request, headers: Mapping[str, str]) -> Answer:

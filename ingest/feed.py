@@ -139,13 +139,15 @@ class Key:
 class Provider:
     """Who publishes: how often it may be asked, and where it says so. A module of `ingest/feeds` may set `PROVIDER`.
 
-    Without the settings of `keys` the provider is not asked; `user_agent` names the setting that is sent as User-Agent.
+    Without the settings of `keys` the provider is not asked; `user_agent` names the setting that is sent as User-Agent. `busy` are statuses that
+    pass with this provider when it is asked again, beside those that do with all (429 and 5xx).
     """
 
     requests_a_second: float = 1.0
     limit_source: str = ""
     keys: tuple[Key, ...] = ()
     user_agent: str | None = None
+    busy: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

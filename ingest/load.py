@@ -563,6 +563,7 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
         [feed.name],
     )
     identity = ", ".join(quote(name) for name in feed.identity)
+    raw_identity = ", ".join(f"raw.{quote(name)}" for name in feed.identity)
     same_identity = " and ".join(f"raw.{quote(name)} is not distinct from candidate.{quote(name)}" for name in feed.identity)
     columns = ", ".join(quote(name) for name in names)
     versions = "partition by " + identity + " order by _is_new, _edition_at, _file_id"
@@ -600,11 +601,11 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
             where _reason is null and _copy = 1
         ),
         in_force as (
-            select {columns}, _file_id, _row_number, false as _is_new, file.edition_at as _edition_at
+            select {", ".join(f"raw.{quote(name)}" for name in names)}, raw._file_id, raw._row_number, false as _is_new, file.edition_at as _edition_at
             from raw.{quote(feed.name)} as raw
             join meta.file as file on file.file_id = raw._file_id
             where exists (select 1 from candidate where {same_identity})
-            qualify row_number() over (partition by {identity} order by file.edition_at desc, raw._file_id desc) = 1
+            qualify row_number() over (partition by {raw_identity} order by file.edition_at desc, raw._file_id desc) = 1
         ),
         filled as (
             select {", ".join(others + measures)}, _file_id, _row_number, _is_new, _edition_at

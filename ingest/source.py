@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from ingest.client import Answer, Client, CutOff, Pace, Partial, Taken, address_of, kept_from_logs, open_session
+from ingest.client import Answer, Client, CutOff, Pace, Partial, Taken, address_of, kept_from_logs, open_session, retry_also
 from ingest.feed import Access, Feed, FetchWindow, Format, Key, Provider, Request, UnreadableFile
 from ingest.feeds import FEEDS, PROVIDERS, feeds_of, provider_of
 from ingest.landing import SETTLED_AFTER, Answered, Arrival, Completed, Days, Landed, Landing
@@ -273,6 +273,7 @@ class LiveSource:
                 raise KeyMissing(f"provider {provider} is not asked: {said}")
             with self.session_of() as session:
                 self._name_user(session, known)
+                retry_also(session, known.busy)
                 client = Client(session, Pace(known.requests_a_second))
                 for feed in feeds:
                     for declared in feed.formats:
@@ -367,8 +368,8 @@ class LiveSource:
                         answer = self._ask(client, provider, feed, request, address, previous, partial, step)
                         if answer.status == 304 and previous and request.following:
                             content = self.landing.path(previous).read_bytes()
-                        # pages without a row are an answer, and no file
-                        if answer.status == 200 and not (request.page_size and answer.content == b""):
+                        # pages or a list without a row are an answer, and no file
+                        if answer.status == 200 and not (request.page_size and answer.content == b"") and answer.content != b"[]":
                             met[address] = not request.lands or _is_data(answer.content, declared)
                             good = good and met[address]
                             content = answer.content if isinstance(answer.content, bytes) else None
@@ -425,11 +426,17 @@ class LiveSource:
             # raised outside the handler: the text of the first exception may hold the query, and with it a key
             raise FetchFailed(f"feed {feed.name}: {failure}")
         if answer.status not in (200, 304, *request.absent):
-            raise FetchFailed(f"feed {feed.name}: status {answer.status} for {address}; {_what_to_do(answer.status, provider)}; see {feed.url}")
+            said = f' ("{answer.said}")' if answer.said else ""
+            raise FetchFailed(
+                f"feed {feed.name}: status {answer.status}{said} for {address}; {_what_to_do(answer, request, feed.provider, provider)}; see {feed.url}"
+            )
         return answer
 
 
-def _what_to_do(status: int, provider: Provider) -> str:
+def _what_to_do(answer: Answer, request: Request, name: str, provider: Provider) -> str:
+    status = answer.status
+    if refused := [secret for secret in request.secrets if secret in answer.said]:
+        return f"the key in {', '.join(Key(f'{name}_{secret}', '').variable for secret in refused)} is not accepted"
     if status == 403 and provider.user_agent:
         variable = Key(provider.user_agent, "").variable
         return f"the provider refuses this client: {variable} must be a name and e-mail address, or it was asked too often and answers again in some minutes"

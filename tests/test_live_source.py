@@ -395,3 +395,37 @@ def test_arrivals_of_a_format_are_those_its_requests_name(home: Home, provider: 
     assert [(a.feed, a.format, a.name, dict(a.parameters)) for a in arrivals] == [
         ("cboe_index_history", "history_csv", "VIX_History.csv", {"index_name": "VIX"})
     ]
+
+
+# --- what providers say of a request they refuse --------------------------------------------------------------------------
+
+
+def test_a_key_that_is_not_accepted_is_named_by_its_variable(tmp_path: Path, provider: Provider) -> None:
+    said = f"Bad Request. The value for variable api_key is not registered: {KEY}."
+    provider.answer("/fred/series/observations", Answer(400, body=json.dumps({"error_code": 400, "error_message": said}).encode()))
+    provider.answer("/fred/series", Answer(400, body=b"no JSON"))
+    with pytest.raises(FetchFailed) as failed:
+        Home(tmp_path, provider, fred_api_key=KEY).fetch("fred_series")
+    assert "EBBTIDE_FRED_API_KEY is not accepted" in str(failed.value)
+    assert "is not registered" in str(failed.value)
+    assert KEY not in str(failed.value)
+
+
+def test_a_status_that_passes_with_one_provider_alone_is_tried_again(
+    home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    provider.answer(FSI, Answer(400), Answer(body=fsi(1.5)))
+    with pytest.raises(FetchFailed, match="status 400"):
+        home.fetch("ofr_fsi")
+    monkeypatch.setattr(ingest.source, "provider_of", lambda name: ingest.feed.Provider(requests_a_second=1e6, busy=(400,)))
+    provider.answer(FSI, Answer(400), Answer(503), Answer(body=fsi(1.5)))
+    assert home.fetch("ofr_fsi") == (1, 1)
+    assert FEEDS["world_bank_indicator"].provider == "world_bank"
+    assert ingest.feeds.provider_of("world_bank").busy == (400,)
+
+
+def test_a_list_without_rows_is_no_file(home: Home, provider: Provider) -> None:
+    path = "/data/group/otcMarket/name/consolidatedShortInterest"
+    provider.answer(path, Answer(body=b"[]"))
+    assert home.fetch("finra_short_interest", date(2026, 8, 1), date(2026, 9, 1)) == (0, 0)
+    assert provider.requests_of(path)

@@ -290,6 +290,8 @@ VX_SETTLEMENT = Feed(
             "One file a trading day, the day in its name alone; a header alone means that nothing has been published",
             file_name=re.compile(r"(?P<observation_date>(?:19|20)\d{2}-?[01]\d-?[0-3]\d)"),
             requests=_settlement_requests,
+            may_be_empty=True,
+            chunk_days=92,
         ),
     ),
 )

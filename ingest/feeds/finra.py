@@ -352,6 +352,8 @@ SHORT_VOLUME_DAILY = Feed(
             "One file a trading day (CNMS, since 2018-08-01; files of single facilities are read too); 403 means not published",
             file_name=re.compile(r"(?i)(?P<market_file>CNMS|FNSQ|FNQC|FNYX|FNRA|FORF)shvol\d{8}"),
             requests=_short_volume_requests,
+            may_be_empty=True,
+            chunk_days=92,
         ),
     ),
 )

@@ -16,7 +16,7 @@ from ingest.reader import json_documents, json_records, one_by_one, period_end
 if TYPE_CHECKING:
     import duckdb
 
-PROVIDER = Provider(1.0)
+PROVIDER = Provider(1.0, busy=(400,))  # it answers 400 now and then, and the same request well a moment later
 
 # Value of listed domestic companies, shares traded, and gross domestic product, all in current USD.
 INDICATORS = ("CM.MKT.LCAP.CD", "CM.MKT.TRAD.CD", "NY.GDP.MKTP.CD")
