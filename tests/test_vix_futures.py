@@ -14,7 +14,7 @@ import pytest
 from raw_store import RawStore
 
 from expectations.check import BuildUnderCheck
-from expectations.raw import RECONCILIATIONS
+from expectations.reconciliation import RECONCILIATIONS
 from ingest.feed import FetchWindow, LandedFile
 from ingest.feeds import FEEDS
 from ingest.landing import Arrival
