@@ -14,6 +14,7 @@ from provider import Answer, Provider
 
 import ingest.feed
 import ingest.source
+from ingest.landing import Landing
 from ingest.source import KeyMissing, Step
 from warehouse import refresh
 from warehouse.progress import fetching, shown_on
@@ -123,3 +124,34 @@ def test_a_backfill_asks_once(live: Provider) -> None:
     assert refresh.fetch("ofr_fsi", *window) == {"seen": 0, "landed": 0, "requests": 0}
     assert refresh.fetch("ofr_fsi", *window, again=True) == {"seen": 1, "landed": 0, "requests": 1}
     assert len(live.asked) == 2
+
+
+def test_a_live_refresh_takes_files_of_ones_own_and_names_those_it_cannot_read(live: Provider) -> None:
+    folder = refresh.build_settings().own_dir
+    (folder / "copper").mkdir(parents=True)
+    (folder / "copper" / "lme.csv").write_text("series_id,observation_date,value\nlme_copper_open_interest,2026-10-02,260000\n", encoding="utf-8")
+    (folder / "notes.txt").write_text("to be bought\n", encoding="utf-8")
+    stream = io.StringIO()
+    with shown_on(stream):
+        assert refresh.fetch("own") == {"seen": 1, "landed": 1, "requests": 0}
+    assert f"{folder / 'notes.txt'} is not taken: no feed recognises its header and name" in stream.getvalue()
+    # it lands once, and a file is taken by the provider it is of
+    assert refresh.fetch("own")["landed"] == 0
+    (folder / "VOO.csv").write_text("ticker,date,nav,shares_outstanding\nVOO,2026-10-02,500,1000\n", encoding="utf-8")
+    assert refresh.fetch("own", start=None)["landed"] == 0
+    assert refresh.fetch("spdr")["landed"] == 0
+    assert [landed.name for landed in Landing(refresh.build_settings().landing_dir).manifest("own_series")] == ["lme.csv"]
+
+
+def test_files_of_ones_own_come_although_a_key_is_missing(live: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_key(monkeypatch)
+    folder = refresh.build_settings().own_dir
+    folder.mkdir(parents=True)
+    (folder / "fsi.csv").write_text(
+        "Date,OFR FSI,Credit,Equity valuation,Safe assets,Funding,Volatility,United States,Other advanced economies,Emerging markets\n"
+        "2026-10-05,1,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8\n",
+        encoding="utf-8",
+    )
+    done = refresh.fetch("ofr")
+    assert (done["seen"], done["landed"]) == (1, 1)
+    assert live.asked == []

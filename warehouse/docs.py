@@ -58,8 +58,8 @@ def own_page(feeds: Mapping[str, Feed]) -> str:
                 "# Bring your own",
                 _MADE,
                 "Some figures cannot be fetched: a licence forbids it, a log-in or a captcha guards them, or they stand on paper. Put such files "
-                "into a folder and name it, `make refresh SOURCE=replay:FOLDER`; a file is known by what it holds, wherever it lies in the folder. "
-                "A home belongs to one kind of source, so one that is refreshed live takes no such files: replay what it has landed beside them. "
+                "into `$EBBTIDE_HOME/own`, and the next live refresh takes them beside what it fetches; or replay a folder of them, "
+                "`make refresh SOURCE=replay:FOLDER`. A file is known by what it holds, wherever it lies in the folder; one that no feed reads is named. "
                 "Without them everything works, and what they would measure says what stands in for them. See that your licence allows what you do.",
                 "## Files of providers",
                 _table(("feed", "format", "files", "licence"), files),

@@ -90,7 +90,7 @@ def fetch(name: str, start: date | None = None, end: date | None = None, *, agai
     """
     from ingest.feeds import FEEDS
     from ingest.landing import Landing
-    from ingest.source import KeyMissing, LiveSource, open_source
+    from ingest.source import KeyMissing, LiveSource, ReplaySource, open_source
     from warehouse.progress import fetching
 
     settings = build_settings()
@@ -101,16 +101,22 @@ def fetch(name: str, start: date | None = None, end: date | None = None, *, agai
         seen, landed = landing.land(open_source(settings).fetch(FEEDS[name].provider if name in FEEDS else name, start, end), settings.source_kind)
         return {"seen": seen, "landed": landed}
     window = start is not None or end is not None
+    seen = landed = 0
     with fetching() as tell:
+        if not window and settings.own_dir.is_dir():
+            brought = ReplaySource(settings.own_dir)
+            seen, landed = landing.land(brought.fetch(name), "own")
+            for file in brought.survey()[1] if name == "own" else ():
+                tell.say(f"{settings.own_dir / file.path} is not taken: {file.reason}")
         source = LiveSource(settings, tell=tell.step)
         try:
-            seen, landed = landing.land(source.fetch(name, start, end, only_missing=window and not again), "live")
+            fetched = landing.land(source.fetch(name, start, end, only_missing=window and not again), "live")
         except KeyMissing as missing:
             if window:
                 raise
             tell.say(str(missing))
-            return {"seen": 0, "landed": 0, "requests": 0, "not_asked": str(missing)}
-    return {"seen": seen, "landed": landed, "requests": source.requests_sent}
+            return {"seen": seen, "landed": landed, "requests": 0, "not_asked": str(missing)}
+    return {"seen": seen + fetched[0], "landed": landed + fetched[1], "requests": source.requests_sent}
 
 
 @stage("load")

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
     @property
+    def own_dir(self) -> Path:
+        """Files of one's own that a live refresh takes beside what it fetches: what licences and log-ins keep from being fetched."""
+        return self.home / "own"
+
+    @property
     def published_dir(self) -> Path:
         """Published builds and the symlink `current.duckdb`."""
         return self.home / "published"
