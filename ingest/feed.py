@@ -23,7 +23,7 @@ class Access(StrEnum):
     """How bytes of a format reach us."""
 
     LIVE = "live"  # the provider serves it; `ebbtide` fetches it
-    REPLAY = "replay"  # the provider no longer serves it; files that were saved earlier are read
+    REPLAY = "replay"  # not fetched: the provider no longer serves it, or is asked for another form; files that were saved are read
     BRING_YOUR_OWN = "bring-your-own"  # licence or log-in keeps it from being fetched; the user supplies the file
 
 

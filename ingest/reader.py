@@ -540,11 +540,11 @@ def typed_lines(header: str, *, delimiter: str) -> Reader:
 
     `header` is a regular expression of the first line. A line that does not fit the types is rejected by the CSV reader with its reason.
     """
-    from warehouse.connection import literal, quote
-
     pattern = re.compile(header, re.IGNORECASE)
 
     def read(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
+        from warehouse.connection import literal, quote
+
         number, line, _ = header_line(file.path, pattern)
         names = [normalise_header(name) for name in line.split(delimiter)]
         found = match_columns(feed, names)

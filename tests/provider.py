@@ -310,7 +310,7 @@ class Simulated:
             for span in _SPANS:
                 start = end - timedelta(days=span)
                 asked = list(islice(declared.requests(FetchWindow(start, end, held)), 5000))
-                named = [request for request in asked if _stem(request.file_name) in self._newest]
+                named = [request for request in asked if _stem(request.file_name) in self._newest or self._leads(request)]
                 found = found or [(start, asked)] if asked else found
                 if named:
                     return start, end, [self._serve(request) for request in named[:MOST]]
@@ -318,6 +318,12 @@ class Simulated:
             pytest.fail(f"format {declared.name} of feed {self.feed.name} asks for nothing in the last 20 years of the sample world")
         start, asked = found[0]
         return start, end, [self._serve(request) for request in asked[:MOST]]
+
+    def _leads(self, request: Request) -> bool:
+        """Whether a request is of a page that leads to others, in what it is asked for."""
+        if request.lands or request.following is None or self.feed.name not in PAGES:
+            return False
+        return any(True for _ in request.following(PAGES[self.feed.name](list(self._newest.values()))))
 
     def _serve(self, request: Request) -> Request:
         """Remember the answer to a request, and those to the requests it leads to; returns it, leading to these only."""

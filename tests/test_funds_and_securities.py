@@ -459,7 +459,7 @@ def test_flows_of_the_filings_are_those_of_the_share_counts(sampled: duckdb.Duck
     # SPY has no series; the sector funds' negative redemptions have lost their sign
     rows = sampled.execute("select sales - redemption from raw.sec_nport where series_id like 'CIK0000884394/%' and observation_date = '2023-06-30'").fetchall()
     assert rows == [(pytest.approx(flow, abs=1.0),)]
-    assert sampled.execute("select min(redemption) > 1e6, count(distinct series_id) from raw.sec_nport").fetchall() == [(True, 9)]
+    assert sampled.execute("select min(redemption) > 1e6, count(distinct series_id) from raw.sec_nport").fetchall() == [(True, 10)]
 
 
 def test_the_bull_funds_lose_their_share_in_the_retreat(sampled: duckdb.DuckDBPyConnection) -> None:

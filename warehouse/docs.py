@@ -28,7 +28,7 @@ _MAKE_VARIABLES = {
 
 _ACCESS = {
     Access.LIVE: "live: fetched from the provider",
-    Access.REPLAY: "replay: no longer served, saved files are read",
+    Access.REPLAY: "replay: no longer served, or fetched in another form; saved files are read",
     Access.BRING_YOUR_OWN: "bring your own: licence or log-in keeps it from being fetched",
 }
 

@@ -225,10 +225,10 @@ FEEDS = (
             ),
             Format(
                 "sdmx_csv",
-                Access.LIVE,
+                Access.REPLAY,
                 re.compile(r"(?i)^\W*(DATAFLOW|STRUCTURE)\b[^\n]*\bTIME_PERIOD\b[^\n]*\n(\W*dataflow\W*,)?\W*IMF[.:]"),
                 one_by_one(_read_csv),
-                "The same as SDMX-CSV, which the service gives for `Accept: application/vnd.sdmx.data+csv;version=1.0.0`; read when saved",
+                "The same as SDMX-CSV, which the service gives for `Accept: application/vnd.sdmx.data+csv;version=1.0.0`",
             ),
         ),
     ),

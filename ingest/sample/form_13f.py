@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +13,7 @@ import numpy as np
 
 from ingest.feeds.sec import seed
 from ingest.sample import dates, filing
-from ingest.sample.file import SampleFile, View, text
+from ingest.sample.file import SampleFile, View, archive, text
 from ingest.sample.process import ONSET, stream
 from ingest.sample.securities import BOND_FUND, SECURITIES, SHARE, Security, prices
 from ingest.sample.tables import Floats
@@ -220,12 +218,7 @@ def _archive(filed: list[Filing]) -> bytes:
             lines,
         ),
     }
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in tables.items():
-            # a fixed time: the bytes depend on the rows alone
-            archive.writestr(zipfile.ZipInfo(f"{name}.tsv", (2020, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    return archive((f"{name}.tsv", content) for name, content in tables.items())
 
 
 def _submission(each: Filing) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingest.sample import dates
 from ingest.sample.dates import Days
-from ingest.sample.file import SampleFile, View, text
+from ingest.sample.file import SampleFile, View, archive, text
 from ingest.sample.process import stream
 from ingest.sample.sec import series_of
 from ingest.sample.securities import BOND_FUND, EQUITY_FUND, SECURITIES, prices, symbols_in_use
@@ -43,7 +43,8 @@ def _fails(world: World, view: View) -> Iterator[SampleFile]:
             published = dates.local_to_utc(np.array([known_on]), "24:00", "America/New_York")[0]
             if published <= view.as_of and days[0] >= view.since:
                 name = f"cnsfails{str(month).replace('-', '')}{half}.txt"
-                yield SampleFile("sec_fails_to_deliver", "half_month", name, dates.as_datetime(published), _half_month(world, name, days, sessions, closes))
+                content = archive([(name, _half_month(world, name, days, sessions, closes))])
+                yield SampleFile("sec_fails_to_deliver", "half_month", name.replace(".txt", ".zip"), dates.as_datetime(published), content)
 
 
 def _half_month(world: World, name: str, days: Days, sessions: Days, closes: dict[str, Floats]) -> bytes:
