@@ -551,6 +551,7 @@ RECONCILIATIONS: Mapping[str, Callable[[BuildUnderCheck, Feed], list[Check]]] = 
     "price_daily": _close_in_range,
     "cftc_tff": _commitments({"dealer": True, "asset_manager": True, "leveraged_funds": True, "other_reportable": True}),
     "cftc_disaggregated": _commitments({"producer": False, "swap_dealer": True, "managed_money": True, "other_reportable": True}),
+    "cftc_legacy": _commitments({"noncommercial": True, "commercial": False}),
     "ofr_fsi": _financial_stress,
     "gld_archive": _gold,
     "ssga_nav": _fund_assets,

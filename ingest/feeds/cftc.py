@@ -1,4 +1,4 @@
-"""CFTC Commitments of Traders: Traders in Financial Futures, and Disaggregated.
+"""CFTC Commitments of Traders: Traders in Financial Futures, Disaggregated, and the Legacy report from before these.
 
 Formats: https://www.cftc.gov/MarketReports/CommitmentsofTraders/HistoricalCompressed/index.htm (yearly text files) and
 https://publicreporting.cftc.gov/ (Socrata). Positions are counted on Tuesday's close and released on Friday 15:30 New York time.
@@ -7,7 +7,8 @@ https://publicreporting.cftc.gov/ (Socrata). Positions are counted on Tuesday's 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -191,6 +192,44 @@ def _text_reader(column: str) -> Reader:
     return delimited(rf"Market_and_Exchange_Names.*{column}", headers=_headers)
 
 
+# --- the Legacy report --------------------------------------------------------------------------------------------------
+
+# Its text files write names out; Socrata has a slip in one of them ("postions"), and calls the spreads of old crops without `_old`.
+_WRITTEN_OUT = {"noncomm": "noncommercial", "comm": "commercial", "tot_rept": "total_reportable", "nonrept": "nonreportable"}
+_LEGACY_NAMES = {
+    "observation_date": ("as_of_date_in_form_yyyy_mm_dd",),
+    "market_code": ("cftc_market_code_in_initials",),
+    "noncommercial_spread": ("noncomm_postions_spread", "noncommercial_spreading"),
+    "traders_noncommercial_spread": ("traders_noncommercial_spreading",),
+    **{
+        f"concentration_{basis}_{largest}_{side}": (f"concentration_{basis}_lt_{largest}_tdr_{side}",)
+        for basis in ("gross", "net")
+        for largest in (4, 8)
+        for side in ("long", "short")
+    },
+}
+
+
+def _legacy_columns(groups: Sequence[tuple[str, str, bool]]) -> tuple[Column, ...]:
+    columns = []
+    for column in _columns(groups):
+        names = column.names + _LEGACY_NAMES.get(column.name, ())
+        if column.name == "noncommercial_spread":
+            names = tuple(name for name in names if name != "noncomm_spread")  # that of old crops
+        for short, written in _WRITTEN_OUT.items():
+            names += tuple(re.sub(rf"(?<![a-z]){short}(?=_)", written, name) for name in column.names if re.search(rf"(?<![a-z]){short}_", name))
+        columns.append(replace(column, names=names))
+    return tuple(columns)
+
+
+def _scope_from_name(file: LandedFile, title: str) -> Mapping[str, str]:
+    """The text files do not say whether options are in: `deahistfo` archives and the `annualof.txt` in them are the combined ones."""
+    return {"report_scope": "Combined" if re.search(r"deahistfo|annualof|combined", file.name, re.IGNORECASE) else "FutOnly"}
+
+
+_LEGACY_HEADER = r"Market[ _]and[ _]Exchange[ _]Names.*Noncommercial[ _]Positions[-_ ]Long"
+
+
 def _socrata_requests(resource: str, name: str) -> Callable[[FetchWindow], Iterable[Request]]:
     def requests(window: FetchWindow) -> Iterable[Request]:
         yield Request(
@@ -207,7 +246,17 @@ def _socrata_requests(resource: str, name: str) -> Callable[[FetchWindow], Itera
     return requests
 
 
-def _feed(name: str, title: str, description: str, column: str, resource: str, groups: Sequence[tuple[str, str, bool]]) -> Feed:
+def _feed(
+    name: str,
+    title: str,
+    description: str,
+    resource: str,
+    columns: tuple[Column, ...],
+    column: str,
+    text_header: str | None = None,
+    text_reader: Reader | None = None,
+) -> Feed:
+    """A report; `column` is one that no other report has, as the text files write it."""
     field = column.lower()
     return Feed(
         name=name,
@@ -225,14 +274,14 @@ def _feed(name: str, title: str, description: str, column: str, resource: str, g
             delays=(SHUTDOWN_2013, SHUTDOWN_2018, OUTAGE_2023, SHUTDOWN_2025),
         ),
         key=("observation_date", "contract_code", "report_scope"),
-        columns=_columns(groups),
+        columns=columns,
         published_column="published_at",
         formats=(
             Format(
                 "year_text",
                 Access.REPLAY,
-                re.compile(rf'(?i)^[\s"\ufeff]*Market_and_Exchange_Names"?,.*{column}'),
-                _text_reader(column),
+                re.compile(text_header or rf'(?i)^[\s"\ufeff]*Market_and_Exchange_Names"?,.*{column}'),
+                text_reader or _text_reader(column),
                 "Yearly text file, alone or zipped; also re-saved by a spreadsheet (M/D/YYYY, blanks for suppressed counts)",
             ),
             Format(
@@ -253,26 +302,40 @@ FEEDS = (
         "cftc_tff",
         "Traders in Financial Futures",
         "Positions in financial futures by trader group, contract and week, futures only and combined with options.",
-        "Dealer_Positions_Long",
         "gpe5-46if",
-        (
-            ("dealer", "dealer", True),
-            ("asset_manager", "asset_mgr", True),
-            ("leveraged_funds", "lev_money", True),
-            ("other_reportable", "other_rept", True),
+        _columns(
+            (
+                ("dealer", "dealer", True),
+                ("asset_manager", "asset_mgr", True),
+                ("leveraged_funds", "lev_money", True),
+                ("other_reportable", "other_rept", True),
+            )
         ),
+        "Dealer_Positions_Long",
     ),
     _feed(
         "cftc_disaggregated",
         "Disaggregated Commitments of Traders",
         "Positions in commodity futures by trader group, contract and week (all contract months together).",
-        "Prod_Merc_Positions_Long",
         "72hh-3qpy",
-        (
-            ("producer", "prod_merc", False),
-            ("swap_dealer", "swap", True),
-            ("managed_money", "m_money", True),
-            ("other_reportable", "other_rept", True),
+        _columns(
+            (
+                ("producer", "prod_merc", False),
+                ("swap_dealer", "swap", True),
+                ("managed_money", "m_money", True),
+                ("other_reportable", "other_rept", True),
+            )
         ),
+        "Prod_Merc_Positions_Long",
+    ),
+    _feed(
+        "cftc_legacy",
+        "Legacy Commitments of Traders",
+        "Positions in all futures by whether the trader hedges (commercial) or not, contract and week; since 1986, before the reports by trader group.",
+        "6dca-aqww",
+        _legacy_columns((("noncommercial", "noncomm", True), ("commercial", "comm", False))),
+        "noncomm_positions_long",
+        rf"(?i)^[\s\"\ufeff]*{_LEGACY_HEADER}",
+        delimited(_LEGACY_HEADER, headers=_headers, values=_scope_from_name),
     ),
 )

@@ -55,7 +55,7 @@ __all__ = ["END", "SEED", "STRENGTH", "SampleFile", "render", "truth"]
 _WRITERS = {
     cboe.files: {"cboe_put_call", "cboe_index_history", "cboe_market_history", "cboe_vx_settlement"},
     fred.files: {"fred_series", "fred_series_info"},
-    cftc.files: {"cftc_tff", "cftc_disaggregated"},
+    cftc.files: {"cftc_tff", "cftc_disaggregated", "cftc_legacy"},
     ofr.files: {"ofr_fsi", "ofr_hfm", "ofr_stfm"},
     gold.files: {"gld_archive"},
     treasury.files: {"treasury_par_yield", "treasury_real_yield", "treasury_cash_balance"},

@@ -144,6 +144,11 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
             rows.sort(key=lambda row: (row["report_date_as_yyyy_mm_dd"], row["cftc_contract_market_code"]))
             body = json.dumps(rows, separators=(",", ":"))
             yield SampleFile(report.feed, "socrata_json", f"{report.feed}_{SOCRATA_FROM}_2023-12-31.json", view.current(), body.encode())
+    rows = [row for code in _COMMODITIES.codes for row in _legacy_rows(code, world.positions[code], view)]
+    if rows:
+        rows.sort(key=lambda row: (row["report_date_as_yyyy_mm_dd"], row["cftc_contract_market_code"]))
+        body = json.dumps(rows, separators=(",", ":"))
+        yield SampleFile("cftc_legacy", "socrata_json", f"cftc_legacy_{SOCRATA_FROM}_2023-12-31.json", view.current(), body.encode())
 
 
 def _sides(report: _Report, group: str) -> tuple[str, ...]:
@@ -315,4 +320,36 @@ def _socrata_rows(report: _Report, code: str, each: Positions, view: View) -> li
             "commodity_group_name": "NATURAL RESOURCES" if report.has_old_and_other else "FINANCIAL INSTRUMENTS", "futonly_or_combined": "FutOnly",
         }  # fmt: skip
         rows.append(row)
+    return rows
+
+
+def _legacy_rows(code: str, each: Positions, view: View) -> list[dict[str, str]]:
+    """Rows of the Legacy report: producers and swap dealers are commercial traders, money managers and others are not."""
+    places = np.flatnonzero(view.shows(each.days, each.created) & (each.days >= SOCRATA_FROM))
+    sides, traders = each.sides, each.traders
+    positions = {
+        "open_interest_all": each.open_interest,
+        "noncomm_positions_long_all": sides["managed_money_long"] + sides["other_reportable_long"],
+        "noncomm_positions_short_all": sides["managed_money_short"] + sides["other_reportable_short"],
+        "noncomm_postions_spread_all": sides["managed_money_spread"] + sides["other_reportable_spread"],
+        "comm_positions_long_all": sides["producer_long"] + sides["swap_dealer_long"] + sides["swap_dealer_spread"],
+        "comm_positions_short_all": sides["producer_short"] + sides["swap_dealer_short"] + sides["swap_dealer_spread"],
+        "nonrept_positions_long_all": sides["nonreportable_long"],
+        "nonrept_positions_short_all": sides["nonreportable_short"],
+        "traders_tot_all": traders["total"],
+        "traders_noncomm_long_all": traders["managed_money_long"] + traders["other_reportable_long"],
+        "traders_noncomm_short_all": traders["managed_money_short"] + traders["other_reportable_short"],
+    }
+    about = _NAMES[code]
+    rows = []
+    for place in places.tolist():
+        iso, created = str(each.days[place]), f"{each.created[place]}.{(place * 137) % 1000:03d}Z"
+        market, units = _label(code, each.days[place])
+        row = {
+            ":created_at": created, ":updated_at": created, "id": f"{iso[2:4]}{iso[5:7]}{iso[8:]}{code}F",
+            "market_and_exchange_names": f"{market} - {about.exchange}", "report_date_as_yyyy_mm_dd": f"{iso}T00:00:00.000",
+            "contract_market_name": market, "cftc_contract_market_code": code, "cftc_market_code": about.market, "cftc_commodity_code": about.commodity,
+        }  # fmt: skip
+        row |= {field: str(int(values[place])) for field, values in positions.items()}
+        rows.append(row | {"contract_units": units, "futonly_or_combined": "FutOnly"})
     return rows
