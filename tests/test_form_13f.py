@@ -14,6 +14,9 @@ import duckdb
 import pytest
 from raw_store import RawStore
 
+from expectations.check import BuildUnderCheck, Check
+from expectations.raw import feed_suite
+from expectations.staging import RECONCILIATIONS as STAGING_RECONCILIATIONS
 from ingest.feed import FetchWindow
 from ingest.feeds import FEEDS
 from ingest.feeds.sec.form_13f import last_filing_day
@@ -320,3 +323,51 @@ def test_loading_leaves_the_connection_as_it_was(store: RawStore) -> None:
     assert store.rows("select current_setting('preserve_insertion_order')") == [(True,)]
     with pytest.raises(duckdb.Error):
         store.connection.execute("commit")
+
+
+# --- gates ------------------------------------------------------------------------------------------------------------------
+
+
+def unexpected(connection: duckdb.DuckDBPyConnection, check: Check, table: str) -> list[tuple[object, ...]]:
+    assert check.unexpected_rows
+    return connection.execute(check.unexpected_rows.format(batch=table)).fetchall()
+
+
+def under_check(as_of: datetime) -> BuildUnderCheck:
+    return BuildUnderCheck("build", "live", as_of, dict.fromkeys(FEEDS, "landed"), {("raw", name): () for name in FEEDS})
+
+
+def test_lines_that_do_not_add_up_to_the_summary_page_are_named(store: RawStore) -> None:
+    store.land("sec_13f_filing", "2023q1_form13f.zip", archive())
+    store.load()
+    suite = feed_suite(under_check(datetime(2023, 5, 1)), FEEDS["sec_13f_holding"])
+    table = "raw.sec_13f_holding"
+    assert [check.name for check in suite.checks if check.unexpected_rows and unexpected(store.connection, check, table)] == []
+    # 71 for 70 is within the rounding of two lines, 700 is not; a line of no filing is known by no day
+    store.connection.execute("update raw.sec_13f_holding set value = 71 where line_id = 12")
+    assert unexpected(store.connection, suite.check("lines_add_up_throughout"), table) == []
+    store.connection.execute("update raw.sec_13f_holding set value = 700 where line_id = 12")
+    assert [row[0] for row in unexpected(store.connection, suite.check("lines_add_up_throughout"), table)] == [A]
+    store.connection.execute("update raw.sec_13f_holding set accession_number = 'x' where line_id = 13")
+    assert unexpected(store.connection, suite.check("filing_known"), table) == [("x", 1)]
+    store.connection.execute("update raw.sec_13f_holding set line_id = 11 where line_id = 12")
+    assert unexpected(store.connection, suite.check("key_unique"), table) == [(A, 11, 2)]
+
+
+@pytest.mark.parametrize(("as_of", "stopped"), [(datetime(2023, 8, 10), []), (datetime(2023, 9, 1), ["silent"])])
+def test_a_house_that_seems_to_sell_everything_is_named(as_of: datetime, stopped: list[str]) -> None:
+    """One keeps 40% of its shares; one has no report for the newest quarter, which says nothing before the deadline has passed."""
+    connection = duckdb.connect()
+    connection.execute(
+        """
+        create table house as
+        select group_id, cast(observation_date as date) as observation_date, 1 as filers, 0 as notices, shares, shares_kept
+        from (values
+            ('steady', '2023-03-31', 100, null), ('steady', '2023-06-30', 90, 0.9), ('broken', '2023-03-31', 100, null), ('broken', '2023-06-30', 40, 0.4),
+            ('silent', '2023-03-31', 100, null)
+        ) as quarter (group_id, observation_date, shares, shares_kept)
+        """
+    )
+    (check,) = STAGING_RECONCILIATIONS["int_filer_group_quarter"](under_check(as_of))
+    assert check.severity == "warning"
+    assert sorted(str(row[0]) for row in unexpected(connection, check, "house")) == ["broken", *stopped]

@@ -46,7 +46,13 @@ if TYPE_CHECKING:
 PAGE = "https://www.sec.gov/data-research/sec-markets-data/form-13f-data-sets"
 
 ZONE = "America/New_York"
-DEADLINE = PublicationLag(45, "24:00", ZONE, source="17 CFR 240.13f-1: within 45 days of the quarter's end; the filing date counts where it is known")
+DEADLINE = PublicationLag(
+    45,
+    "24:00",
+    ZONE,
+    next_business_day=True,
+    source="17 CFR 240.13f-1 and 240.0-3: within 45 days of the quarter's end, or the next business day; the filing date counts where it is known",
+)
 
 _DATE_FORMATS = "['%d-%b-%Y', '%m-%d-%Y', '%Y-%m-%d', '%m/%d/%Y', '%Y%m%d']"
 
