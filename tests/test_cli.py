@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
@@ -58,6 +60,18 @@ def test_wrong_or_forbidden_sql_is_refused(sample_home: Path, sql: str, says: st
     code, _, errors = run("query", sql, home=sample_home)
     assert code == 2
     assert says in errors.lower()
+
+
+def test_a_feed_newer_than_the_last_refresh_is_absent(sample_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "older"
+    home.mkdir()
+    for name in ("home.json", "warehouse.duckdb"):
+        shutil.copy(sample_home / name, home / name)
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("drop table raw.ofr_fsi cascade")
+    code, output, error = run("feeds", "--json", home=home)
+    assert code == 0, error
+    assert {row["status"] for row in json.loads(output) if row["feed"] == "ofr_fsi"} == {"absent"}
 
 
 def test_feeds_lists_every_feed_with_freshness(sample_home: Path) -> None:

@@ -111,6 +111,8 @@ def feed_status(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[
     A feed is stale when the next observation, by its cadence and lag, should have been known already.
     """
     rows = []
+    # a feed that is newer than the last refresh has no table yet
+    tables = {name for (name,) in connection.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()}
     for feed in FEEDS.values():
         found = connection.execute(
             """
@@ -123,8 +125,10 @@ def feed_status(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[
         name, edition, files, loaded = found
         # lines of filings are as new as the filings they belong to
         dated = FEEDS[feed.filing_of] if feed.filing_of else feed
-        observed = connection.execute(f'select max("{dated.observation_column}") from raw."{dated.name}" where _available_at <= ?', [as_of]).fetchone()
-        last = observed[0] if observed and (loaded or not feed.filing_of) else None
+        last = None
+        if dated.name in tables and (loaded or not feed.filing_of):
+            observed = connection.execute(f'select max("{dated.observation_column}") from raw."{dated.name}" where _available_at <= ?', [as_of]).fetchone()
+            last = observed[0] if observed else None
         status = "absent" if last is None else "stale" if as_of > due_at(feed, last) else "fresh"
         rows.append(
             {
