@@ -58,8 +58,9 @@ def archive(lines: tuple[str, ...] = LINES, filings: tuple[str, ...] = FILINGS, 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, rows in tables.items():
-            packed.writestr(f"{folder}{name}.tsv", "\n".join(rows) + "\n")
-        packed.writestr("FORM13F_readme.htm", "<html><body>About these tables</body></html>")
+            # a fixed time, so that the same tables are the same bytes
+            packed.writestr(zipfile.ZipInfo(f"{folder}{name}.tsv"), "\n".join(rows) + "\n", zipfile.ZIP_DEFLATED)
+        packed.writestr(zipfile.ZipInfo("FORM13F_readme.htm"), "<html><body>About these tables</body></html>")
     return buffer.getvalue()
 
 

@@ -45,9 +45,11 @@ def test_every_file_is_read_or_listed(replayed: Path, realdata: Path) -> None:
 def test_rows_add_up_and_no_file_is_lost(replayed: Path) -> None:
     counted = rows(replayed, "select name, status, message, rows_read, rows_loaded, rows_quarantined, rows_unchanged from meta.file")
     assert counted
+    held = {row[0] for row in counted if row[3]}
     for name, status, message, read, loaded, quarantined, unchanged in counted:
         assert read == loaded + quarantined + unchanged, name  # type: ignore[operator]
-        assert status == "loaded" and read, f"{name}: {message}"
+        # a file that several feeds read may hold nothing of one of them
+        assert status == "loaded" and name in held, f"{name}: {message}"
 
 
 @pytest.mark.parametrize(
