@@ -113,8 +113,10 @@ def measured(work: Callable[[Path, Path], None], first: Path, second: Path) -> t
     return taken
 
 
-def _land(landing: Path, archive: Path) -> None:
-    arrival = Arrival("sec_13f_filing", "data_set", archive.name, archive.read_bytes(), datetime(2026, 9, 30, tzinfo=UTC))
+def _land(landing: Path, archive: Path, quarter: int = 0) -> None:
+    # after the filings of `generate`, each archive later than the one before
+    published = datetime(2015 + quarter // 4, 3, 1 + quarter % 4, tzinfo=UTC)
+    arrival = Arrival("sec_13f_filing", "data_set", archive.name, archive.read_bytes(), published)
     Landing(landing).land([arrival], "replay")
 
 
@@ -147,7 +149,7 @@ def many_quarters(folder: Path, rows: int, quarters: int) -> list[Result]:
     seconds: list[float] = []
     for quarter in range(quarters):
         archive = generate(folder, quarter, rows)
-        _land(landing, archive)
+        _land(landing, archive, quarter)
         archive.unlink()
         taken, peak = measured(_ours, landing, database)
         seconds.append(taken)
