@@ -239,6 +239,8 @@ def text_table(
     Lines with another number of columns are rejected, unless `ragged`, where missing ones are null. Raises UnreadableFile when a
     quote is not closed: the lines below it can no longer be told apart, and one rejected record would hide all of them.
     """
+    import duckdb
+
     from warehouse.connection import literal
 
     with file.path.open("rb") as stream:
@@ -248,17 +250,39 @@ def text_table(
     encoding = encoding_of(start)
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
     quote = "'\"'" if quoted else "''"
-    connection.execute(
-        f"""
+
+    def take(path: Path) -> None:
+        connection.execute(
+            f"""
         create or replace temp table {LINES} as
         select row_number() over () as _row_number, *
-        from read_csv({literal(file.path)}, delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, header = false,
+        from read_csv({literal(path)}, delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, header = false,
                       skip = {skip}, auto_detect = false, columns = {{{columns}}}, encoding = '{encoding}',
                       null_padding = {str(ragged).lower()}, store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
-        """
-    )
+            """
+        )
+
+    try:
+        take(file.path)
+    except duckdb.InvalidInputException:
+        if encoding == "utf-16":
+            raise
+        # DuckDB wants one kind of line end in a file; whoever edits a provider's file leaves two
+        with _with_one_line_end(file.path) as same:
+            take(same)
+            connection.execute("update reject_scan set file_path = ? where file_path = ?", [str(file.path), str(same)])
     refuse_open_quotes(connection, [file])
     return LINES
+
+
+@contextmanager
+def _with_one_line_end(path: Path) -> Iterator[Path]:
+    """A copy whose lines all end in a line feed; it goes with the context."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        with path.open("rb") as lines, copy.open("wb") as written:
+            written.writelines(line.rstrip(b"\r\n") + b"\n" for line in lines)
+        yield copy
 
 
 def refuse_open_quotes(connection: duckdb.DuckDBPyConnection, files: Sequence[LandedFile]) -> None:

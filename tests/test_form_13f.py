@@ -150,7 +150,7 @@ def test_lines_that_cannot_be_taken_are_quarantined_one_by_one(store: RawStore) 
     store.load()
     assert counts(store)[1] == ("sec_13f_holding", "2023q1_form13f.zip", 7, 3, 4, 0)
     reasons = " / ".join(store.reasons())
-    assert "value: -5 is below 0" in reasons
+    assert "value: -5.0 is below 0" in reasons
     assert "accession_number is missing" in reasons
     assert 'Error when converting column "value". Could not convert string "many" to \'BIGINT\'' in reasons
     assert "Expected Number of Columns: 15" in reasons

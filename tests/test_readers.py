@@ -805,3 +805,14 @@ def test_form_is_told_by_content_not_by_name(store: RawStore) -> None:
     form = replace(FORMS["cftc, year"], name="renamed.dat")
     file = store.take("cftc_tff", form.name, form.content, format="socrata_json")
     assert (file["status"], file["rows_loaded"]) == ("loaded", 1)
+
+
+def test_two_kinds_of_line_ends_in_one_file(tmp_path: Path) -> None:
+    """A row pasted into a provider's file has the line end of the editor; a line that cannot be split is named in the file itself."""
+    store = RawStore(tmp_path)
+    header = "Date,OFR FSI,Credit,Equity valuation,Safe assets,Funding,Volatility,United States,Other advanced economies,Emerging markets"
+    rows = [f"2024-01-{day:02d},1,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8" for day in (2, 3, 4)]
+    content = f"{header}\n{rows[0]}\r\n{rows[1]}\n2024-01-05,1\r\n{rows[2]}\n"
+    file = store.take("ofr_fsi", "fsi.csv", content)
+    assert (file["rows_read"], file["rows_loaded"], file["rows_quarantined"]) == (4, 3, 1)
+    assert "Expected Number of Columns: 10" in store.reasons()[0]
