@@ -152,7 +152,7 @@ def test_lines_that_cannot_be_taken_are_quarantined_one_by_one(store: RawStore) 
     reasons = " / ".join(store.reasons())
     assert "value: -5.0 is below 0" in reasons
     assert "accession_number is missing" in reasons
-    assert 'Error when converting column "value". Could not convert string "many" to \'BIGINT\'' in reasons
+    assert 'Error when converting column "value". Could not convert string "many" to \'DOUBLE\'' in reasons
     assert "Expected Number of Columns: 15" in reasons
 
 
