@@ -123,9 +123,13 @@ def test_row_without_lineage_shows_the_feeds_behind_it(sample_home: Path) -> Non
     assert found["file"] is None
     with duckdb.connect(str(sample_home / "published" / "current.duckdb"), read_only=True) as connection:
         counted = dict(connection.execute("select feed, count(*) from meta.lineage where model = 'signals.fct_retreat_index_daily' group by 1").fetchall())
-        hashes = {sha for (sha,) in connection.execute("select sha256 from meta.file").fetchall()}
+        newest = set(
+            connection.execute(
+                "select feed, sha256 from meta.file where status = 'loaded' qualify edition_at = max(edition_at) over (partition by feed)"
+            ).fetchall()
+        )
     assert {feed["feed"]: feed["files"] for feed in found["feeds"]} == counted and len(counted) > 10
-    assert all(feed["newest_sha256"] in hashes for feed in found["feeds"])
+    assert all((feed["feed"], feed["newest_sha256"]) in newest for feed in found["feeds"])
     _, output, _ = run("trace", "fct_retreat_index_daily", "observation_date=2023-12-29", home=sample_home)
     assert all(feed["newest_sha256"] in output for feed in found["feeds"])
 
