@@ -89,6 +89,7 @@ def main() -> None:
     \b
     ebbtide refresh                    build the warehouse (EBBTIDE_SOURCE: sample, live, replay:FOLDER)
     ebbtide query "from signals.fct_retreat_index_daily order by 1 desc limit 5"
+    ebbtide trace fct_signal_daily signal_id=vix_log observation_date=2023-12-29
     ebbtide feeds                      what is fed, how fresh
     ebbtide backfill FEED --from DATE  fetch the past of a feed from its live provider
     ebbtide doctor                     settings, keys, disk, lock, last build
@@ -303,6 +304,37 @@ def query(sql: str, as_json: bool, as_csv: bool) -> None:
     else:
         show(columns, rows, as_json)
     if source and source[0] == "sample":
+        click.echo("(sample world: invented figures)", err=True)
+
+
+@main.command()
+@click.argument("model")
+@click.argument("conditions", nargs=-1, metavar="COLUMN=VALUE...")
+@JSON_OPTION
+@checked
+def trace(model: str, conditions: tuple[str, ...], as_json: bool) -> None:
+    """Walk from a published number to the landed file it rests on, and its hash.
+
+    MODEL is a published table; the conditions name one row of it, by its key. Given too few or wrong ones, it says which there are.
+
+    \b
+    Examples:
+      ebbtide trace signals.fct_signal_daily signal_id=vix_log observation_date=2023-12-29
+      ebbtide trace fct_etf_flow_weekly observation_date=2023-12-22 fund=total --json
+    """
+    from warehouse.trace import BrokenTrace, as_lines
+    from warehouse.trace import trace as walk
+
+    try:
+        found = walk(load_settings(), model, conditions)
+    except BrokenTrace as error:
+        click.echo(f"ebbtide: {error}", err=True)
+        sys.exit(FAILED)
+    if as_json:
+        click.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
+    else:
+        click.echo("\n".join(as_lines(found)))
+    if found["build"] and found["build"]["source"] == "sample":
         click.echo("(sample world: invented figures)", err=True)
 
 

@@ -12,6 +12,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -94,6 +95,10 @@ RECORD_COMMENTS: dict[str, tuple[str, dict[str, str]]] = {
         "Which landed files each mart rests on. Grain: model, feed, file_id",
         {"model": "Mart, with its schema", "feed": "Feed it draws on", "file_id": "Landed file of that feed, in meta.file"},
     ),
+    "meta.model_input": (
+        "What each model behind the marts reads directly. Grain: model, input",
+        {"model": "Model, with its schema", "input": "Model, seed or raw table (raw.<feed>) it reads, with its schema"},
+    ),
 }
 
 
@@ -116,7 +121,8 @@ def publish_build(settings: Settings, manifest: Path) -> Path:
         build_id, as_of = build_in_progress(connection)
         status = feed_status(connection, as_of)
         connection.execute(f"attach {literal(settings.next_mart_path)} as mart")
-        _copy_record(connection, build_id, status, _lineage(connection, manifest))
+        graph = json.loads(manifest.read_text(encoding="utf-8"))
+        _copy_record(connection, build_id, status, _lineage(graph), _inputs(graph))
         counted = connection.execute(
             "select coalesce(sum(estimated_size), 0) from duckdb_tables() where database_name = 'mart' and schema_name not in ('meta', 'quality')"
         )
@@ -138,7 +144,13 @@ def publish_build(settings: Settings, manifest: Path) -> Path:
     return target
 
 
-def _copy_record(connection: duckdb.DuckDBPyConnection, build_id: str, status: list[dict[str, object]], lineage: list[tuple[str, str]]) -> None:
+def _copy_record(
+    connection: duckdb.DuckDBPyConnection,
+    build_id: str,
+    status: list[dict[str, object]],
+    lineage: list[tuple[str, str]],
+    inputs: list[tuple[str, str]],
+) -> None:
     import pandas
 
     connection.execute("create schema if not exists mart.meta; create schema if not exists mart.quality")
@@ -162,27 +174,54 @@ def _copy_record(connection: duckdb.DuckDBPyConnection, build_id: str, status: l
             """
         )
         connection.unregister("lineage_frame")
+    connection.execute("create or replace table mart.meta.model_input (model varchar, input varchar)")
+    if inputs:
+        connection.register("input_frame", pandas.DataFrame(inputs, columns=["model", "input"]))
+        connection.execute("insert into mart.meta.model_input select model, input from input_frame order by all")
+        connection.unregister("input_frame")
     connection.execute(
         "create or replace table mart.quality.validation_result as select * from warehouse.quality.validation_result where build_id = ?", [build_id]
     )
 
 
-def _lineage(connection: duckdb.DuckDBPyConnection, manifest: Path) -> list[tuple[str, str]]:
+def _lineage(graph: dict[str, Any]) -> list[tuple[str, str]]:
     """Pairs (mart with schema, feed) from dbt's graph."""
-    graph = json.loads(manifest.read_text(encoding="utf-8"))
-    parents: dict[str, list[str]] = graph["parent_map"]
     sources = {key: node["name"] for key, node in graph["sources"].items() if node["schema"] == "raw"}
     pairs = set()
-    for key, node in graph["nodes"].items():
-        if node["resource_type"] == "model" and node["database"] == "mart":
-            seen, waiting = set(), [key]
-            while waiting:
-                for parent in parents.get(waiting.pop(), []):
-                    if parent not in seen:
-                        seen.add(parent)
-                        waiting.append(parent)
-            pairs |= {(f"{node['schema']}.{node['name']}", sources[parent]) for parent in seen if parent in sources}
+    for key in _marts(graph):
+        node = graph["nodes"][key]
+        pairs |= {(f"{node['schema']}.{node['name']}", sources[parent]) for parent in _behind(graph, key) if parent in sources}
     return sorted(pairs)
+
+
+def _inputs(graph: dict[str, Any]) -> list[tuple[str, str]]:
+    """Pairs (model with schema, what it reads) for the marts and every model behind them."""
+    nodes = graph["sources"] | graph["nodes"]
+    pairs = set()
+    for mart in _marts(graph):
+        for key in {mart} | _behind(graph, mart):
+            pairs |= {
+                (f"{nodes[key]['schema']}.{nodes[key]['name']}", f"{nodes[parent]['schema']}.{nodes[parent]['name']}")
+                for parent in graph["parent_map"].get(key, [])
+                if parent in nodes
+            }
+    return sorted(pairs)
+
+
+def _marts(graph: dict[str, Any]) -> list[str]:
+    return [key for key, node in graph["nodes"].items() if node["resource_type"] == "model" and node["database"] == "mart"]
+
+
+def _behind(graph: dict[str, Any], key: str) -> set[str]:
+    """Everything a node rests on, near or far."""
+    seen: set[str] = set()
+    waiting = [key]
+    while waiting:
+        for parent in graph["parent_map"].get(waiting.pop(), []):
+            if parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return seen
 
 
 def _comment_record(connection: duckdb.DuckDBPyConnection) -> None:
