@@ -30,7 +30,6 @@
     'skew_21d',
     'spread_edge',
     'tic_foreign_equity_net',
-    'usd_reserve_share_4q',
     'utilities_turnover_gap',
     'vix_log',
     'vix_term_slope',
