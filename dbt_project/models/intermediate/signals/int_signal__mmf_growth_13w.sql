@@ -47,7 +47,7 @@ assets as (
 side_by_side as (
     select
         assets.* exclude (amount, growth, measured),
-        assets.growth - rate.amount / 100 * 13 / 52 as value
+        assets.growth - rate.amount * 13 / 52 as value
     from assets
     {{ as_of_join('rate', 'rate', ['assets.vintage_at = rate.vintage_at'], 'assets.observation_date >= rate.observation_date') }}
     where rate.known_at <= assets.known_at and assets.observation_date - rate.observation_date <= 7
