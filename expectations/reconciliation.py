@@ -5,7 +5,7 @@ A feed that has none needs no entry in `RECONCILIATIONS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from expectations.check import BuildUnderCheck, Check, identifier, identifiers, literal, query
@@ -59,6 +59,12 @@ def _reconciled(build: BuildUnderCheck, feed: Feed, name: str, description: str,
         Check(name, limit, "critical", f"{found}\n{stops}"),
         Check(f"{name}_throughout", description, "warning", f"{found}\n{warns}"),
     ]
+
+
+def _in_force(build: BuildUnderCheck, key: Iterable[str], only: str = "true") -> str:
+    """SQL of the newest known version of each key among the raw rows that fulfil a condition."""
+    newest = f"row_number() over (partition by {identifiers(key)} order by _available_at desc, _file_id desc) = 1"
+    return f"select * from {{batch}} where {build.known} and {only} qualify {newest}"
 
 
 def _rows_reconciled(build: BuildUnderCheck, feed: Feed, name: str, description: str, breaks: str, shown: str) -> list[Check]:
@@ -196,10 +202,7 @@ def _foreign_holders(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     months = query(
         f"""
         with latest as (
-            select *
-            from {{batch}}
-            where {build.known}
-            qualify row_number() over (partition by {identifiers(feed.identity)} order by _available_at desc, _file_id desc) = 1
+            {_in_force(build, feed.identity)}
         ),
         months as (
             select
@@ -265,10 +268,7 @@ def _cross_border(build: BuildUnderCheck, feed: Feed) -> list[Check]:
     instruments = query(
         f"""
         with latest as (
-            select *
-            from {{batch}}
-            where {build.known} and direction = 'for' and term = 'lt'
-            qualify row_number() over (partition by {identifiers(feed.identity)} order by _available_at desc, _file_id desc) = 1
+            {_in_force(build, feed.identity, "direction = 'for' and term = 'lt'")}
         ),
         judged as (
             select
@@ -361,10 +361,7 @@ def _parts_add_up(build: BuildUnderCheck, feed: Feed, name: str, description: st
     found = query(
         f"""
         with latest as (
-            select *
-            from {{batch}}
-            where {build.known}
-            qualify row_number() over (partition by {identifiers(feed.identity)} order by _available_at desc, _file_id desc) = 1
+            {_in_force(build, feed.identity)}
         ),
         judged as (
             select {columns}, {values}
@@ -436,19 +433,13 @@ def _filers_named(build: BuildUnderCheck, feed: Feed) -> list[Check]:
 
     expected = {(cik, name) for names in (seed.managers(), seed.companies()) for cik, name in names.items()}
     rows = ", ".join(f"({literal(cik)}, {literal(name)})" for cik, name in sorted(expected))
-    newest = f"""
-        select *
-        from {{batch}}
-        where {build.known}
-        qualify row_number() over (partition by cik order by _available_at desc, _file_id desc) = 1
-    """
     wrong = query(
         f"""
         with expected(cik, expected_name) as (
             values {rows}
         ),
         newest as (
-            {newest.strip()}
+            {_in_force(build, ["cik"])}
         ),
         names as (
             select cik, entity_name as known_name from newest
