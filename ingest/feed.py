@@ -8,9 +8,9 @@ are recognised and read, and whether the provider still serves it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -241,6 +241,14 @@ class FetchWindow:
     start: date
     end: date
     keys: Mapping[str, str] = field(default_factory=dict)
+
+    def weekdays(self, since: date | None = None) -> Iterator[date]:
+        """Mondays to Fridays of the window, not before `since`."""
+        day = max(self.start, since or self.start)
+        while day <= self.end:
+            if day.weekday() < 5:
+                yield day
+            day += timedelta(days=1)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, Provider, PublicationLag, Records, Request, normalise_header
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import duckdb
 
 PROVIDER = Provider(2.0, "Cboe publishes no limit; two a second have been answered without complaint")
+
+_LICENCE = "Cboe website terms: personal and internal use, no redistribution"
 
 HOST = "https://cdn.cboe.com"
 DAILY_SINCE = date(2019, 10, 7)
@@ -87,12 +89,9 @@ def _read_daily(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequen
 
 
 def _daily_requests(window: FetchWindow) -> Iterable[Request]:
-    day = max(window.start, DAILY_SINCE)
-    while day <= window.end:
-        if day.weekday() < 5:
-            name = f"{day.isoformat()}_daily_options"
-            yield Request(f"{HOST}/data/us/options/market_statistics/daily/{name}", f"{name}.json", absent=(403, 404))
-        day += timedelta(days=1)
+    for day in window.weekdays(since=DAILY_SINCE):
+        name = f"{day.isoformat()}_daily_options"
+        yield Request(f"{HOST}/data/us/options/market_statistics/daily/{name}", f"{name}.json", absent=(403, 404))
 
 
 def _archive_requests(window: FetchWindow) -> Iterable[Request]:
@@ -124,7 +123,7 @@ PUT_CALL = Feed(
         "later preliminary reported volume: a series break the provider states in the archive."
     ),
     url="https://www.cboe.com/us/options/market_statistics/daily/",
-    licence="Cboe website terms: personal and internal use, no redistribution",
+    licence=_LICENCE,
     cadence=Cadence.DAILY,
     dated="trading day",
     lag=PublicationLag(0, "18:30", source="published in the US evening, 16:30 to 18:30 New York time"),
@@ -175,7 +174,7 @@ INDEX_HISTORY = Feed(
     title="Volatility index histories",
     description="Daily levels of VIX, VIX9D, VIX3M, VVIX, SKEW. Rows exist for some market holidays: join on a trading calendar.",
     url="https://www.cboe.com/tradable_products/vix/vix_historical_data/",
-    licence="Cboe website terms: personal and internal use, no redistribution",
+    licence=_LICENCE,
     cadence=Cadence.DAILY,
     dated="trading day",
     lag=PublicationLag(0, "17:00", source="published after the close of the index at 16:15 New York time"),
@@ -223,7 +222,7 @@ MARKET_HISTORY = Feed(
         "tape. Tape A holds shares listed on the NYSE, B those listed on Arca, American and the regional exchanges, C those listed on Nasdaq."
     ),
     url="https://www.cboe.com/us/equities/market_statistics/historical_market_volume/",
-    licence="Cboe website terms: personal and internal use, no redistribution",
+    licence=_LICENCE,
     cadence=Cadence.DAILY,
     dated="trading day",
     lag=PublicationLag(0, "20:00", source="published on the evening of the trading day"),
@@ -251,11 +250,8 @@ SETTLEMENTS = "https://www.cboe.com/us/futures/market_statistics/settlement/csv/
 
 
 def _settlement_requests(window: FetchWindow) -> Iterable[Request]:
-    day = window.start
-    while day <= window.end:
-        if day.weekday() < 5:
-            yield Request(SETTLEMENTS, f"cfe_settlement_{day}.csv", {"dt": day.isoformat()}, absent=(403, 404))
-        day += timedelta(days=1)
+    for day in window.weekdays():
+        yield Request(SETTLEMENTS, f"cfe_settlement_{day}.csv", {"dt": day.isoformat()}, absent=(403, 404))
 
 
 _SETTLEMENT_HEADER = r'^\W*Product"?\s*,\s*"?Symbol"?\s*,\s*"?Expiration\s?Date'
@@ -269,7 +265,7 @@ VX_SETTLEMENT = Feed(
         "week in their symbol (VX40/V6); on some days they carry one and the same price, which was filled in, not traded."
     ),
     url="https://www.cboe.com/us/futures/market_statistics/settlement/",
-    licence="Cboe website terms: personal and internal use, no redistribution",
+    licence=_LICENCE,
     cadence=Cadence.DAILY,
     dated="trading day",
     lag=PublicationLag(0, "18:00", source="settled at 16:00 New York time, on the site the same evening; the answer of an earlier hour has a header alone"),

@@ -169,12 +169,9 @@ _SHORT_VOLUME_HEADER = r"^\W*Date\|Symbol\|Short\s?Volume\|"
 
 
 def _short_volume_requests(window: FetchWindow) -> Iterable[Request]:
-    day = max(window.start, CONSOLIDATED_SINCE)
-    while day <= window.end:
-        if day.weekday() < 5:
-            name = f"CNMSshvol{day:%Y%m%d}.txt"
-            yield Request(f"{SHORT_VOLUME}/{name}", name, absent=(403, 404), immutable=True)
-        day += timedelta(days=1)
+    for day in window.weekdays(since=CONSOLIDATED_SINCE):
+        name = f"CNMSshvol{day:%Y%m%d}.txt"
+        yield Request(f"{SHORT_VOLUME}/{name}", name, absent=(403, 404), immutable=True)
 
 
 def _shares(name: str, description: str, *names: str, required: bool = True) -> Column:
