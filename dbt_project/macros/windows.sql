@@ -22,6 +22,26 @@
     end
 {%- endmacro %}
 
+{#-
+    Sum of a return over 63 sessions less beta times that of another; beta from the 252 sessions that ended 63 sessions ago, all
+    of them within 490 calendar days.
+-#}
+{% macro trailing_residual(own_return, other_return, partition='vintage_at') -%}
+    {{ return(adapter.dispatch('trailing_residual', 'ebbtide')(own_return, other_return, partition)) }}
+{%- endmacro %}
+
+{% macro default__trailing_residual(own_return, other_return, partition) -%}
+    {%- set before = '(partition by ' ~ partition ~ ' order by observation_date rows between 314 preceding and 63 preceding)' -%}
+    case
+        when count({{ own_return }}) over {{ before }} = 252
+            and observation_date - min(observation_date) over {{ before }} <= 490
+            then
+                {{ trailing_sum(own_return, 63, 105, partition) }}
+                - regr_slope({{ own_return }}, {{ other_return }}) over {{ before }}
+                * {{ trailing_sum(other_return, 63, 105, partition) }}
+    end
+{%- endmacro %}
+
 {#- Value `count` observations earlier. -#}
 {% macro earlier(expression, count, days, partition='vintage_at') -%}
     {{ return(adapter.dispatch('earlier', 'ebbtide')(expression, count, days, partition)) }}

@@ -60,16 +60,8 @@ log_returns as (
 residual as (
     select
         *,
-        case
-            when count(bitcoin_return) over before = 252 and observation_date - min(observation_date) over before <= 490
-                then
-                    {{ trailing_sum('bitcoin_return', 63, 105) }}
-                    - regr_slope(bitcoin_return, nasdaq_return) over before * {{ trailing_sum('nasdaq_return', 63, 105) }}
-        end as value
+        {{ trailing_residual('bitcoin_return', 'nasdaq_return') }} as value
     from log_returns
-    window before as (
-        partition by vintage_at order by observation_date rows between 314 preceding and 63 preceding
-    )
 )
 
 {{ signal_event('bitcoin_resid_13w', 'residual', [5, 20, 63]) }}

@@ -75,16 +75,8 @@ log_returns as (
 residual as (
     select
         *,
-        case
-            when count(relative_return) over before = 252 and observation_date - min(observation_date) over before <= 490
-                then
-                    {{ trailing_sum('relative_return', 63, 105) }}
-                    - regr_slope(relative_return, dollar_return) over before * {{ trailing_sum('dollar_return', 63, 105) }}
-        end as value
+        {{ trailing_residual('relative_return', 'dollar_return') }} as value
     from log_returns
-    window before as (
-        partition by vintage_at order by observation_date rows between 314 preceding and 63 preceding
-    )
 )
 
 {{ signal_event('em3_relative_13w', 'residual', [5, 20, 63]) }}

@@ -12,17 +12,7 @@ as_known as (
 ),
 
 by_month as (
-    select
-        vintage_at,
-        observation_date,
-        max(known_at) as known_at,
-        max(amount_usd) filter (where measure = 'net') as purchases,
-        max(amount_usd) filter (where measure = 'pos') as holdings,
-        max(file_id) filter (where measure = 'net') as file_id,
-        max(row_key) filter (where measure = 'net') as row_key,
-        max(available_at_source) as available_at_source
-    from as_known
-    group by vintage_at, observation_date
+    {{ purchases_and_holdings('as_known') }}
 ),
 
 share as (
@@ -30,7 +20,6 @@ share as (
         *,
         {{ safe_divide(trailing_sum('purchases', 3, 65), earlier('holdings', 3, 100)) }} as value
     from by_month
-    where purchases is not null and holdings is not null
 )
 
 {{ signal_event('tic_foreign_equity_net', 'share', [none, 1, 3]) }}
