@@ -18,7 +18,7 @@ def endpoints(declared: Format) -> list[str]:
     """Address patterns of a live format, one a host and depth of path; none for another."""
     if not declared.requests:
         return []
-    settings = {key.setting for provider in PROVIDERS for key in provider_of(provider).keys} | {"fred_api_key"}
+    settings = {key.setting for provider in PROVIDERS for key in provider_of(provider).keys}
     found: list[Request] = []
     # with every key set, then with none: some formats stand in for those that need one
     for keys in (dict.fromkeys(settings, "key"), {}):

@@ -124,10 +124,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Key:
-    """A setting that a provider asks for: its name in `warehouse.settings`, and the page that tells how to get it."""
+    """A setting that a provider asks for: its name in `warehouse.settings`, and the page that tells how to get it.
+
+    Where the provider is asked all the same when it is not set, `without` says what is lost then.
+    """
 
     setting: str
     page: str
+    without: str | None = None
 
     @property
     def variable(self) -> str:
@@ -139,8 +143,8 @@ class Key:
 class Provider:
     """Who publishes: how often it may be asked, and where it says so. A module of `ingest/feeds` may set `PROVIDER`.
 
-    Without the settings of `keys` the provider is not asked; `user_agent` names the setting that is sent as User-Agent. `busy` are statuses that
-    pass with this provider when it is asked again, beside those that do with all (429 and 5xx).
+    Without the settings of `keys` the provider is not asked, unless they say what is lost `without`; `user_agent` names the setting that is sent
+    as User-Agent. `busy` are statuses that pass with this provider when it is asked again, beside those that do with all (429 and 5xx).
     """
 
     requests_a_second: float = 1.0
@@ -273,6 +277,11 @@ class Format:
     may_be_empty: bool = False
     typed: bool = False
     chunk_days: int | None = None
+
+    def parameters_of(self, name: str) -> dict[str, str]:
+        """What a file's name says by the named groups of `file_name`; nothing where it does not match."""
+        matched = self.file_name.search(name) if self.file_name else None
+        return {group: value for group, value in matched.groupdict().items() if value} if matched else {}
 
 
 @dataclass(frozen=True)

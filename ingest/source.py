@@ -76,11 +76,9 @@ def claims_of(path: Path, name: str) -> list[Claim]:
                 for candidate in feed.formats:
                     if not candidate.header.search(head):
                         continue
-                    matched = candidate.file_name.search(member.name) if candidate.file_name else None
-                    if candidate.file_name and not matched:
+                    if candidate.file_name and not candidate.file_name.search(member.name):
                         continue
-                    parameters = {k: v for k, v in (matched.groupdict() if matched else {}).items() if v}
-                    claims.append(Claim(feed, candidate, parameters))
+                    claims.append(Claim(feed, candidate, candidate.parameters_of(member.name)))
     return claims
 
 
@@ -187,17 +185,15 @@ class SampleSource:
         seed = self.settings.sample_seed if self.settings.sample_seed is not None else sample.SEED
         names = {feed.name for feed in feeds_of(provider)}
         for file in sample.render(self.settings.build_as_of(), seed=seed, first_year=self.settings.sample_first_year, feeds=names):
-            declared = FEEDS[file.feed].format(file.format)
-            matched = declared.file_name.search(file.name) if declared.file_name else None
-            parameters = {k: v for k, v in (matched.groupdict() if matched else {}).items() if v}
+            parameters = FEEDS[file.feed].format(file.format).parameters_of(file.name)
             yield Arrival(file.feed, file.format, file.name, file.content, file.edition_at, parameters=parameters)
 
 
 # --- live -------------------------------------------------------------------------------------------------------------
 
 
-# What every window carries beside the keys of the providers: FRED is asked without its key too, only differently.
-_WINDOW_SETTINGS = ("fred_api_key", "cboe_host")
+# What every window carries beside the keys of the providers.
+_WINDOW_SETTINGS = ("cboe_host",)
 
 
 @dataclass(frozen=True)
@@ -213,10 +209,10 @@ class Step:
 
 
 def missing_keys(settings: Settings, provider: str) -> list[Key]:
-    """Settings a provider asks for that are not set; none for a provider that is not asked for anything."""
+    """Settings without which a provider is not asked, and that are not set; none for a provider that is not asked for anything."""
     if not any(_is_live(declared) for feed in feeds_of(provider) for declared in feed.formats):
         return []
-    return [key for key in provider_of(provider).keys if not _value(settings, key.setting)]
+    return [key for key in provider_of(provider).keys if not key.without and not _value(settings, key.setting)]
 
 
 def _is_live(declared: Format) -> bool:
@@ -467,7 +463,6 @@ def _followed(feed: Feed, request: Request, address: str, content: bytes) -> lis
 
 
 def _arrival(feed: Feed, declared: Format, request: Request, address: str, answer: Answer) -> Arrival:
-    matched = declared.file_name.search(request.file_name) if declared.file_name else None
     return Arrival(
         feed.name,
         declared.name,
@@ -477,6 +472,6 @@ def _arrival(feed: Feed, declared: Format, request: Request, address: str, answe
         url=address,
         etag=answer.etag,
         last_modified=answer.last_modified,
-        parameters={k: v for k, v in (matched.groupdict() if matched else {}).items() if v},
+        parameters=declared.parameters_of(request.file_name),
         sha256=answer.sha256,
     )

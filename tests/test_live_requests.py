@@ -26,6 +26,7 @@ import ingest.source
 from ingest.client import Partial, open_session
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, Key, PublicationLag, Request
 from ingest.feeds import FEEDS
+from ingest.feeds.fred import API_KEY
 from ingest.landing import Landing
 from ingest.reader import delimited
 from ingest.source import FetchFailed, KeyMissing, LiveSource, Step
@@ -469,7 +470,7 @@ def test_the_user_is_named_to_a_provider_that_asks_for_it(office: Office, server
 
 
 def test_a_window_carries_the_keys_of_the_providers(office: Office) -> None:
-    office.known(ingest.feed.Provider(1e6, keys=(Key("sec_user_agent", PAGE),)))
+    office.known(ingest.feed.Provider(1e6, keys=(Key("sec_user_agent", PAGE), API_KEY)))
     office.settings = office.settings.model_copy(update={"sec_user_agent": " Ada ada@example.org "})
     window = LiveSource(office.settings).window(readings(lambda window: ()), readings(lambda window: ()).formats[0], None, None)
     assert window.keys == {"sec_user_agent": "Ada ada@example.org", "fred_api_key": "", "cboe_host": "cdn.cboe.com"}

@@ -19,6 +19,7 @@ import ingest.client
 import ingest.feed
 import ingest.source
 from ingest.feeds import FEEDS
+from ingest.feeds.fred import API_KEY
 from ingest.landing import Arrival, Landing
 from ingest.load import load_landed
 from ingest.source import FetchFailed, LiveSource
@@ -43,7 +44,7 @@ def daily(call: int) -> bytes:
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setattr(ingest.source, "provider_of", lambda name: ingest.feed.Provider(requests_a_second=1e6))
+    monkeypatch.setattr(ingest.source, "provider_of", lambda name: ingest.feed.Provider(1e6, keys=(API_KEY,)))
     with Provider() as running:
         yield running
 
@@ -417,7 +418,7 @@ def test_a_status_that_passes_with_one_provider_alone_is_tried_again(
     provider.answer(FSI, Answer(400), Answer(body=fsi(1.5)))
     with pytest.raises(FetchFailed, match="status 400"):
         home.fetch("ofr_fsi")
-    monkeypatch.setattr(ingest.source, "provider_of", lambda name: ingest.feed.Provider(requests_a_second=1e6, busy=(400,)))
+    monkeypatch.setattr(ingest.source, "provider_of", lambda name: ingest.feed.Provider(1e6, keys=(API_KEY,), busy=(400,)))
     provider.answer(FSI, Answer(400), Answer(503), Answer(body=fsi(1.5)))
     assert home.fetch("ofr_fsi") == (1, 1)
     assert FEEDS["world_bank_indicator"].provider == "world_bank"

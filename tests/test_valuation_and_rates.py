@@ -24,7 +24,7 @@ import ingest.feeds.fred
 import ingest.source
 from ingest.feed import FetchWindow, LandedFile, UnreadableFile
 from ingest.feeds import FEEDS
-from ingest.feeds.fred import SERIES, vintage_windows
+from ingest.feeds.fred import API_KEY, SERIES, vintage_windows
 from ingest.feeds.funds import ISHARES_PORTFOLIOS, SSGA_TICKERS
 from ingest.landing import Arrival, Landing
 from ingest.load import load_landed
@@ -171,7 +171,7 @@ WORKBOOK = "/blobby/go/e5e77e0b/downloads/0f1e2d3c/ie_data.xls"
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(ingest.source, "provider_of", lambda name: ingest.feed.Provider(requests_a_second=1e6))
+    monkeypatch.setattr(ingest.source, "provider_of", lambda name: ingest.feed.Provider(1e6, keys=(API_KEY,)))
     with Provider() as running:
         yield running
 

@@ -261,7 +261,7 @@ def feeds(as_json: bool, provider: str | None) -> None:
                 "dated": feed.dated,
                 "requests_a_second": provider_of(feed.provider).requests_a_second,
                 "limit_source": provider_of(feed.provider).limit_source,
-                "needs": [declared.variable for declared in provider_of(feed.provider).keys],
+                "needs": [declared.variable for declared in provider_of(feed.provider).keys if not declared.without],
                 "formats": {f.name: {"access": str(f.access), "description": f.description, "endpoints": endpoints(f)} for f in feed.formats},
                 "columns": {c.name: {"type": c.type, "unit": c.unit, "description": c.description} for c in feed.columns},
             }
@@ -496,17 +496,14 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
 
 def _keys(settings: Settings) -> list[tuple[str, str, str]]:
     """The settings each provider asks for, present or missing."""
-    from ingest.feed import Key
     from ingest.feeds import PROVIDERS, provider_of
 
     rows = []
     for provider in PROVIDERS:
-        keys = [(key, f"without it {provider} is not asked") for key in provider_of(provider).keys]
-        if provider == "fred":
-            keys.append((Key("fred_api_key", "https://fred.stlouisfed.org/docs/api/api_key.html"), "without it FRED is read without vintages"))
-        for key, without in keys:
+        for key in provider_of(provider).keys:
             present = bool(getattr(settings, key.setting))
-            rows.append((f"{provider}: {key.variable}", "set" if present else "not set", "" if present else f"{without}; {key.page}"))
+            lost = key.without or f"{provider} is not asked"
+            rows.append((f"{provider}: {key.variable}", "set" if present else "not set", "" if present else f"without it {lost}; {key.page}"))
     return rows
 
 

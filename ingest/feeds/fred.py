@@ -23,8 +23,8 @@ from ingest.reader import columns_as_rows, json_documents, json_records
 if TYPE_CHECKING:
     import duckdb
 
-PROVIDER = Provider(2.0, "https://fred.stlouisfed.org/docs/api/terms_of_use.html: 120 a minute")
-API_KEY = Key("fred_api_key", "https://fred.stlouisfed.org/docs/api/api_key.html")
+API_KEY = Key("fred_api_key", "https://fred.stlouisfed.org/docs/api/api_key.html", without="FRED is read without vintages")
+PROVIDER = Provider(2.0, "https://fred.stlouisfed.org/docs/api/terms_of_use.html: 120 a minute", keys=(API_KEY,))
 
 API = "https://api.stlouisfed.org/fred/series"
 PAGE_ROWS = 100_000
