@@ -82,23 +82,26 @@ def moving_median(values: Floats, window: int, minimum: int) -> tuple[Floats, Fl
 def moving_persistence(values: Floats, window: int, minimum: int) -> Floats:
     """First-order autocorrelation of the last `window` + 1 values up to each column, in [0, 0.99], without the bias of short samples.
 
-    An estimate from n values is too low by about (1 + 3 phi) / n (Kendall 1954, Biometrika 41).
+    An estimate from n values is too low by about (1 + 3 phi) / n (Kendall 1954, Biometrika 41). NaN before `minimum` values.
     """
-    centred = values - np.nanmean(values, axis=1, keepdims=True)
+    columns = values.shape[1]
+    # sums are taken of what lies above the first value: of large levels they would lose digits
+    level = np.nan_to_num(values - values[:, :1])
+    end = np.arange(1, columns + 1)
+    start = np.maximum(end - window - 1, 0)
 
-    def total(x: Floats, length: int) -> Floats:
+    def total(x: Floats, first: NDArray[np.int64], last: NDArray[np.int64]) -> Floats:
         summed = np.concatenate([np.zeros((len(x), 1)), np.cumsum(x, axis=1)], axis=1)
-        end = np.arange(1, x.shape[1] + 1)
-        return np.asarray(summed[:, end] - summed[:, np.maximum(end - length, 0)])
+        return np.asarray(summed[:, last] - summed[:, first])
 
-    filled = np.nan_to_num(centred)
-    count = np.minimum(np.arange(1, values.shape[1] + 1), window + 1)
-    mean = total(filled, window + 1) / count
-    variance = total(filled**2, window + 1) / count - mean**2
-    product = np.zeros_like(filled)
-    product[:, 1:] = filled[:, 1:] * filled[:, :-1]
-    pairs = np.maximum(count - 1, 1)
-    covariance = total(product, window) / pairs - mean**2
+    product = np.zeros_like(level)
+    product[:, 1:] = level[:, 1:] * level[:, :-1]
+    count = end - start
+    mean = total(level, start, end) / count
+    variance = total(level**2, start, end) / count - mean**2
+    pairs = total(product, np.minimum(start + 1, end), end)
+    led, lagged = total(level, np.minimum(start + 1, end), end), total(level, start, end - 1)
+    covariance = (pairs - mean * (led + lagged) + (count - 1) * mean**2) / count
     with np.errstate(divide="ignore", invalid="ignore"):
         phi = covariance / variance
     phi = np.clip(phi + (1 + 3 * phi) / count, 0, 0.99)

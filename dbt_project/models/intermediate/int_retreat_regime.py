@@ -24,9 +24,11 @@ def model(dbt, session):
     evidence = shift_evidence(z_score, np.nan_to_num(by_day("weight")), membership, evidence_of)
     index_z = aggregate["z_score"].to_numpy(dtype=np.float64)[None]
     regime = regimes(index_z, evidence[None], aggregate["breadth"].to_numpy(dtype=np.float64)[None], volatility[None], rule)[0]
-    return aggregate[["observation_date"]].assign(
+    daily = aggregate[["observation_date"]].assign(
         speed=change_over(index_z, rule["speed_days"])[0],
         volatility=volatility,
         shift_evidence=evidence,
         regime=np.where(regime == "", None, regime),
     )
+    # pandas has neither dates nor, in an empty column, text
+    return session.from_df(daily).project("* replace (cast(observation_date as date) as observation_date, cast(regime as varchar) as regime)")

@@ -11,7 +11,10 @@ def model(dbt, session):
     yardstick = dbt.config.get("robust_z")
     clip = dbt.config.get("z_clip")
     judged = [judge(rows, Yardstick(**yardstick[cadence]), clip) for cadence, rows in observation.groupby("cadence")]
-    return pd.concat(judged, ignore_index=True) if judged else judge(observation, Yardstick(0, 0, 1, 0, 1), clip)
+    native = pd.concat(judged) if judged else judge(observation, Yardstick(**yardstick["daily"]), clip)
+    # pandas has neither dates nor, in an empty column, text
+    types = {"signal_id": "varchar", "source_observation_date": "date", "known_day": "date", "z_status": "varchar"}
+    return session.from_df(native).project(f"* replace ({', '.join(f'cast({name} as {kind}) as {name}' for name, kind in types.items())})")
 
 
 def judge(rows, yardstick, clip):
