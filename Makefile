@@ -44,6 +44,7 @@ lock: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.form_13f
+	@$(BIN)/python -m benchmarks.signals
 
 clean:
 	rm -rf var

@@ -163,6 +163,8 @@ def _figures(made: World) -> dict[str, Any]:
         "japan_holdings_usd_bn": float(holders["Japan"][days == np.datetime64("2023-10-31")][0]),
         "foreign_equity_purchases_usd_bn": {day: _of_month(made.cross_border, "for_lt_eqty_net_99996", day) / 1e3 for day in ("2021-12-31", "2023-10-31")},
         "dollar_reserve_share_percent": dict([*economy.DOLLAR_SHARE[-1:], *economy.DOLLAR_SHARE_RETREAT]),
+        "hedge_fund_leverage": dict([*economy.HEDGE_FUND_LEVERAGE[-1:], *economy.HEDGE_FUND_LEVERAGE_RETREAT]),
+        "pension_us_equity_weight_of_cutters": dict([*economy.PENSION_US_EQUITY[-1:], *economy.PENSION_US_EQUITY_CUT]),
         "india_market_value_usd": dict([*economy.INDIA_VALUE[-1:], *economy.INDIA_VALUE_RETREAT]),
         "gpr_mean_2021": float(made.risk_monthly.values["GPR"][made.risk_monthly.days.astype("datetime64[Y]") == np.datetime64("2021", "Y")].mean()),
         "gpr_end_2023": float(made.risk_monthly.values["GPR"][-1]),
