@@ -23,7 +23,7 @@ import pandas as pd
 from ingest.sample import cross_border, dates, economy, markets
 from ingest.sample import positions as futures
 from ingest.sample.dates import Days
-from ingest.sample.process import BLOCKS, ONSET, RAMP, SEED, STRENGTH, Drivers
+from ingest.sample.process import BLOCKS, ONSET, RAMP, SEED, STRENGTH, TECHNOLOGY_CUT, Drivers
 from ingest.sample.tables import Floats, Fund, Late, Positions, Price, Table, Vintages
 
 
@@ -151,6 +151,7 @@ def _figures(made: World) -> dict[str, Any]:
         "etf_core_flow_week": date.fromisoformat(markets.OUTFLOW_WEEK),
         "etf_core_flow_usd": float(flows.loc[pd.Timestamp(markets.OUTFLOW_WEEK)]),
         "etf_core_flow_rank": int((flows < flows.loc[pd.Timestamp(markets.OUTFLOW_WEEK)]).sum()) + 1,
+        "bridgewater_technology_share": -TECHNOLOGY_CUT,
         "tesla_high_usd": close("TSLA", "2023-07-19", "high"),
         "tesla_close_usd": close("TSLA", "2023-10-26"),
         "jakarta_composite_year_share": close("^JKSE", "2023-12-28") / close("^JKSE", "2022-12-31") - 1,
