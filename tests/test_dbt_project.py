@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
@@ -18,7 +17,7 @@ import pytest
 from ingest.feeds import FEEDS
 from ingest.load import create_tables
 from tests.equal import assert_equal
-from warehouse.dbt import PROJECT, DbtFailed, run_dbt
+from warehouse.dbt import PROJECT, SIGNALS, DbtFailed, measured_signals, run_dbt
 
 FIRST = "2018-01-01"
 LAST = "2022-06-30"
@@ -515,13 +514,25 @@ def test_unit_tests_pass(builds: Path) -> None:
     run_dbt(["test", "--select", "test_type:unit"], warehouse=builds / "warehouse.duckdb", mart=builds / "mart.duckdb")
 
 
-def test_every_measured_signal_has_model_and_seed_row_and_is_read() -> None:
-    with (PROJECT / "seeds" / "staging" / "signal.csv").open(encoding="utf-8", newline="") as file:
-        measured = {row["signal_id"] for row in csv.DictReader(file) if row["is_measured"] == "true"}
-    models = {path.stem.removeprefix("int_signal__") for path in PROJECT.rglob("int_signal__*.sql")}
-    listed = re.search(r"set signals = \[(.*?)\]", (PROJECT / "models/intermediate/int_signal_event.sql").read_text(encoding="utf-8"), re.DOTALL)
-    assert listed
-    assert measured == models == set(re.findall(r"'(\w+)'", listed[1]))
+def test_every_measured_signal_of_the_seed_has_a_model_and_is_read(builds: Path) -> None:
+    models = {f"int_signal__{name}" for name in measured_signals()}
+    assert models == {path.stem for path in PROJECT.rglob("int_signal__*.sql")}
+    manifest = json.loads((builds / "manifest.json").read_text(encoding="utf-8"))
+    nodes = manifest["nodes"]
+    assert {node.rsplit(".", 1)[1] for node in nodes["model.ebbtide.int_signal_event"]["depends_on"]["nodes"]} == models
+
+    def feeds_behind(node: str) -> set[str]:
+        if node.startswith("source."):
+            return {node.rsplit(".", 1)[1]}
+        return set().union(*(feeds_behind(each) for each in nodes[node]["depends_on"]["nodes"])) if node.startswith("model.") else set()
+
+    with SIGNALS.open(encoding="utf-8", newline="") as lines:
+        named = {row["signal_id"]: set(row["feed"].split("+")) for row in csv.DictReader(lines)}
+    assert {
+        name: feeds - feeds_behind(f"model.ebbtide.int_signal__{name}")
+        for name, feeds in named.items()
+        if not feeds <= feeds_behind(f"model.ebbtide.int_signal__{name}")
+    } == {}
 
 
 def test_every_model_source_and_column_is_described_with_its_unit(builds: Path) -> None:

@@ -6,12 +6,15 @@ keeps the database open after a run: it is closed here, so that the next stage m
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+SIGNALS = PROJECT / "seeds" / "staging" / "signal.csv"
 
 
 class DbtFailed(Exception):
@@ -53,6 +56,8 @@ def run_dbt(args: Sequence[str], *, warehouse: Path, mart: Path, quiet: bool = T
         "--log-level-file",
         "none",
         *args,
+        "--vars",
+        json.dumps({"measured_signals": measured_signals()}),
         "--project-dir",
         str(PROJECT),
         "--profiles-dir",
@@ -79,6 +84,12 @@ def run_dbt(args: Sequence[str], *, warehouse: Path, mart: Path, quiet: bool = T
             DuckDBConnectionManager.close_all_connections()
     if not result.success:
         raise DbtFailed(_explanation(args, result))
+
+
+def measured_signals() -> list[str]:
+    """The signals that are computed, in the order of the seed: dbt must know the models a model reads before it can read a table."""
+    with SIGNALS.open(encoding="utf-8", newline="") as lines:
+        return [row["signal_id"] for row in csv.DictReader(lines) if row["is_measured"] == "true"]
 
 
 @contextmanager

@@ -13,8 +13,10 @@ import yaml
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from warehouse.dbt import measured_signals
+
 _PROJECT = Path(__file__).resolve().parent.parent / "dbt_project.yml"
-_VARS: dict[str, Any] = yaml.safe_load(_PROJECT.read_text(encoding="utf-8"))["vars"]
+_VARS: dict[str, Any] = yaml.safe_load(_PROJECT.read_text(encoding="utf-8"))["vars"] | {"measured_signals": measured_signals()}
 
 
 def var(name: str, default: Any = None) -> Any:

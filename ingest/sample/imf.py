@@ -29,6 +29,9 @@ _GOLD: Mapping[str, tuple[Waypoints, Waypoints]] = {
     "USA": (path("2003-12-31 2.615e8"), ()),
 }
 
+# Quarters from here on have an edition a release, so that each is known from the time the message itself bears.
+_RESERVES_EDITIONS_FROM = np.datetime64("2021-12-31", "D")
+
 _OF_RESERVES = ("COUNTRY", "INDICATOR", "FXR_CURRENCY", "TYPE_OF_TRANSFORMATION", "FREQUENCY")
 _OF_GOLD = ("COUNTRY", "INDICATOR", "UNIT", "FREQUENCY")
 
@@ -40,7 +43,8 @@ _PRICES: Mapping[str, Waypoints] = {
 
 
 def files(world: World, view: View) -> Iterator[SampleFile]:
-    """Each dataset as it stood at the view's time; its message bears the time of the release of its newest period."""
+    """Each dataset as it stood at the view's time, reserves by currency also at each release of the last two years; a message bears the time of the release of its
+    newest period."""
     ends = dates.month_ends()
     quarters = ends[ends.astype("datetime64[M]").astype(np.int64) % 3 == 2]
     months = ends[ends >= dates.FIRST_DAY]
@@ -50,10 +54,13 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
     reserve_series = {f"G001.AFXRA.{name}.SHRO_PT.Q": values for name, values in currencies.items()}
     reserve_series |= {f"G001.AFXRA.{name}.NV_USD.Q": np.round(reserves * values / 100) for name, values in currencies.items()}
     reserve_series["G001.AFXRA.CI_T.NV_USD.Q"] = np.round(reserves)
-    kept, released = _released(view, quarters, "COFER")
-    if released:
-        told = {key: values[kept] for key, values in reserve_series.items()}
-        yield SampleFile("imf_sdmx", "sdmx_xml", "IMF_COFER.xml", view.current(), _message("COFER", "7.0.1", _OF_RESERVES, quarters[kept], told, released))
+    releases = dates.published(quarters, dates.lag_of("imf_sdmx", "COFER"))
+    for when in view.editions(dates.as_datetime(moment) for moment in releases[quarters >= _RESERVES_EDITIONS_FROM]):
+        kept, released = _released(view, quarters, "COFER", when)
+        if released:
+            told = {key: values[kept] for key, values in reserve_series.items()}
+            body = _message("COFER", "7.0.1", _OF_RESERVES, quarters[kept], told, released)
+            yield SampleFile("imf_sdmx", "sdmx_xml", "IMF_COFER.xml", dates.as_datetime(when), body)
     kept, released = _released(view, months, "IL")
     if released:
         told = {f"{place}.RGV_REVS.FTO.M": np.round(interpolated(months, world.drivers.story(*points)))[kept] for place, points in _GOLD.items()}
@@ -70,10 +77,10 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
         yield SampleFile("imf_sdmx", "sdmx_csv", "IMF_PCPS.csv", view.current(), text(lines))
 
 
-def _released(view: View, days: Days, dataset: str) -> tuple[NDArray[np.bool_], str]:
-    """Which periods a message holds, and when the newest of them was released; no time when it holds none."""
+def _released(view: View, days: Days, dataset: str, when: np.datetime64 | None = None) -> tuple[NDArray[np.bool_], str]:
+    """Which periods a message made at `when` (the view's own time if not given) holds, and when the newest of them was released; no time when it holds none."""
     published = dates.published(days, dates.lag_of("imf_sdmx", dataset))
-    kept = view.shows(days, published)
+    kept = view.shows(days, published, when)
     return kept, f"{published[kept][-1]}Z" if kept.any() else ""
 
 
