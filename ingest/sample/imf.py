@@ -43,8 +43,10 @@ _PRICES: Mapping[str, Waypoints] = {
 
 
 def files(world: World, view: View) -> Iterator[SampleFile]:
-    """Each dataset as it stood at the view's time, reserves by currency also at each release of the last two years; a message bears the time of the release of its
-    newest period."""
+    """Each dataset as it stood at the view's time, reserves by currency also at each release of the last two years.
+
+    A message bears the time of the release of its newest period.
+    """
     ends = dates.month_ends()
     quarters = ends[ends.astype("datetime64[M]").astype(np.int64) % 3 == 2]
     months = ends[ends >= dates.FIRST_DAY]
