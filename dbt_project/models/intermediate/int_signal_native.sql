@@ -117,5 +117,6 @@ select
             then walk - least(0, min(walk) over (
                 partition by signal_id order by native_number rows between unbounded preceding and current row
             ))
-    end as cusum
+    end as cusum,
+    cast({{ var('cusum_threshold') }} as double) as cusum_threshold
 from stepped

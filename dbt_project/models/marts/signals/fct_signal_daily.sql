@@ -17,12 +17,15 @@ select
     daily.z_score,
     daily.z_status,
     daily.percentile_rank,
+    extreme.highest_since,
+    extreme.lowest_since,
     daily.weight,
     daily.is_live,
     cast(daily.index_weight as double) as index_weight,
     daily.index_weight * {{ safe_divide('coalesce(daily.z_score, 0)', 'aggregate.scale') }}
     * {{ contribution_weight('aggregate.z_score') }} as contribution,
     daily.cusum,
+    daily.cusum_threshold,
     daily.vintage_kind,
     daily.source_observation_date,
     daily.available_at,
@@ -30,3 +33,8 @@ select
     daily.row_key
 from daily
 inner join aggregate on daily.observation_date = aggregate.observation_date
+left join {{ ref('int_signal_extreme') }} as extreme
+    on
+        daily.signal_id = extreme.signal_id
+        and daily.source_observation_date = extreme.source_observation_date
+        and daily.value = extreme.value
