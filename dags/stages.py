@@ -108,7 +108,21 @@ def publish() -> str:
     return refresh.publish()
 
 
-@task(doc_md="Say in a few lines what the build holds and what changed since the build before.")
+def tell_failure(context: Context) -> None:
+    """Tell the notifiers of `EBBTIDE_NOTIFY` that a task has failed for good: of a gate, which checks."""
+    from warehouse import notify
+
+    notify.tell_failure(context)
+
+
+def tell_alerts(context: Context) -> None:
+    """Tell the notifiers of `EBBTIDE_NOTIFY` what alerts the build brings."""
+    from warehouse import notify
+
+    notify.tell_alerts(context)
+
+
+@task(doc_md="Say in a few lines what the build holds and what changed since the build before.", on_success_callback=tell_alerts)
 def report() -> list[str]:
     from warehouse import refresh
 

@@ -8,7 +8,7 @@ from typing import Any
 import pendulum
 from airflow.sdk import Param, chain, dag, task, task_group
 
-from dags.stages import FETCH_RETRIES, load_to_report, open_build, providers
+from dags.stages import FETCH_RETRIES, load_to_report, open_build, providers, tell_failure
 
 
 @dag(
@@ -18,6 +18,7 @@ from dags.stages import FETCH_RETRIES, load_to_report, open_build, providers
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=pendulum.duration(hours=12),
+    default_args={"on_failure_callback": tell_failure},
     tags=["ebbtide", "backfill"],
     params={
         "provider": Param(

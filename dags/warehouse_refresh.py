@@ -5,7 +5,7 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import CronTriggerTimetable, chain, dag, task_group
 
-from dags.stages import fetch, load_to_report, open_build, providers
+from dags.stages import fetch, load_to_report, open_build, providers, tell_failure
 
 EXCHANGE_TIME = "America/New_York"
 
@@ -20,6 +20,7 @@ EXCHANGE_TIME = "America/New_York"
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=pendulum.duration(hours=4),
+    default_args={"on_failure_callback": tell_failure},
     tags=["ebbtide", "refresh"],
     doc_md="""
 ### Warehouse refresh

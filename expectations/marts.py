@@ -45,7 +45,7 @@ def suites(build: BuildUnderCheck, feeds: Mapping[str, Feed], project: Path = PR
 def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model], feeds: Mapping[str, Feed]) -> Suite:
     """The suite of one mart; when none of the feeds behind it, or that its rows come from, has been loaded it may be empty and is not judged."""
     name = f"marts.{model.name}"
-    behind = model.rows_from or feeds_behind(model, models)
+    behind = feeds_behind(model, models) if model.rows_from is None else model.rows_from
     present = sorted(feed for feed in behind if build.feeds.get(feed) == "landed")
     if behind and not present:
         return Suite(name, model.schema, model.name, skipped=f"absent: no file has been loaded for {', '.join(sorted(behind))}")
@@ -53,8 +53,7 @@ def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model
         return Suite(name, model.schema, model.name, skipped="the mart has not been built", skipped_severity="critical")
     columns = build.columns[model.schema, model.name]
     checks = [
-        # a replayed folder may hold files of feeds that no signal needs, or too few days of them
-        has_rows("The mart has rows, as at least one feed behind it has.", "warning" if build.source == "replay" else "critical"),
+        *_rows(build, model),
         *([] if model.grain_tested_by_dbt else [key_unique(model.grain), key_present(model.grain)]),
         *bounds_kept(model, columns),
         *_newest_row(build, model, columns, [feeds[feed] for feed in present if feed in feeds]),
@@ -62,6 +61,13 @@ def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model
         *RECONCILIATIONS.get(model.name, _no_reconciliation)(columns),
     ]
     return Suite(name, model.schema, model.name, tuple(checks))
+
+
+def _rows(build: BuildUnderCheck, model: Model) -> Iterable[Check]:
+    if model.rows_from == frozenset():
+        return
+    # a replayed folder may hold files of feeds that no signal needs, or too few days of them
+    yield has_rows("The mart has rows, as at least one feed behind it has.", "warning" if build.source == "replay" else "critical")
 
 
 def bounds_kept(model: Model, columns: Iterable[str]) -> list[Check]:
@@ -197,4 +203,31 @@ def _retreat_index(columns: Iterable[str]) -> list[Check]:
     return checks
 
 
-RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {"fct_retreat_index_daily": _retreat_index}
+def _signal_alert(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "episodes_in_order",
+            "An episode ends after its first day, not after the next one of its signal and rule begins, and has its extreme in between.",
+            "critical",
+            query(
+                """
+                with episode as (
+                    select *, lead(start_date) over (partition by signal_id, rule order by start_date) as next_start
+                    from {batch}
+                )
+                select signal_id, rule, start_date, end_date, extreme_date, next_start
+                from episode
+                where
+                    end_date <= start_date
+                    or extreme_date not between start_date and coalesce(end_date, extreme_date)
+                    or coalesce(end_date, date '9999-12-31') > next_start
+                """
+            ),
+        )
+    ]
+
+
+RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
+    "fct_retreat_index_daily": _retreat_index,
+    "fct_signal_alert": _signal_alert,
+}

@@ -53,7 +53,8 @@ class Model:
     source_condition
         Which raw rows a staging model keeps (`config.meta.source_condition`, SQL on raw columns); None when it keeps all.
     rows_from
-        Feeds a mart has its rows from (`config.meta.rows_from`), where others only fill columns beside them; empty when every feed behind it makes rows.
+        Feeds without which a mart has no rows (`config.meta.rows_from`), where others only fill columns beside them; empty where a row is an event, so that
+        none is as good as one; None when every feed behind it makes rows.
     refs, ref_prefixes, feeds
         Models, beginnings of names of models (a `ref` completed in a loop) and raw tables the SQL reads directly.
     """
@@ -65,7 +66,7 @@ class Model:
     grain_tested_by_dbt: bool
     bounds: Mapping[str, Bounds]
     source_condition: str | None
-    rows_from: frozenset[str]
+    rows_from: frozenset[str] | None
     refs: frozenset[str]
     ref_prefixes: frozenset[str]
     feeds: frozenset[str]
@@ -136,7 +137,7 @@ def _model(path: Path, folder: Path, entry: Mapping[str, Any]) -> Model:
         grain_tested_by_dbt=any(_GRAIN_TEST in ((test,) if isinstance(test, str) else test) for test in entry.get("data_tests") or []),
         bounds=bounds,
         source_condition=meta.get("source_condition"),
-        rows_from=frozenset(meta.get("rows_from") or ()),
+        rows_from=frozenset(meta["rows_from"]) if "rows_from" in meta else None,
         refs=frozenset(_REF.findall(text)),
         ref_prefixes=frozenset(_REF_PREFIX.findall(text)),
         feeds=frozenset(_SOURCE.findall(text)),

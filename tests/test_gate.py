@@ -136,6 +136,7 @@ PROJECT_FILES = {
     "marts/signals/fct_short_interest.sql": """
         select * from {{ source('vanguard', 'vanguard_nav') }} left join {{ ref('stg_cboe__put_call') }} using (observation_date)
     """,
+    "marts/signals/fct_signal_alert.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/signals/_models.yml": """
         models:
           - name: fct_retreat_index_daily
@@ -148,6 +149,9 @@ PROJECT_FILES = {
             columns: []
           - name: fct_short_interest
             config: {meta: {grain: [observation_date, ticker], rows_from: [vanguard_nav]}}
+            columns: []
+          - name: fct_signal_alert
+            config: {meta: {grain: [signal_id, rule, start_date], rows_from: []}}
             columns: []
     """,
 }
@@ -223,6 +227,7 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
         connection.execute(
             """
             create schema signals;
+            create table signals.fct_signal_alert (signal_id varchar, rule varchar, start_date date, end_date date, extreme_date date);
             create table signals.fct_retreat_index_daily as
             select
                 trading_day as observation_date, 50 + hedging + flows as retreat_index, 0.5::double as breadth,
@@ -622,6 +627,15 @@ MART_DEFECTS = {
     "index out of range": ("update signals.fct_retreat_index_daily set retreat_index = 101", "index_between_0_and_100"),
     "stale mart": ("delete from signals.fct_retreat_index_daily where observation_date > date '2023-11-30'", "newest_row_recent"),
     "row ahead of the as-of": ("insert into signals.fct_retreat_index_daily (observation_date) values (date '2024-01-02')", "no_row_ahead"),
+    "alert that ends before it starts": (
+        "insert into signals.fct_signal_alert values ('vix_log', 'z', date '2023-06-15', date '2023-06-14', date '2023-06-15')",
+        "episodes_in_order",
+    ),
+    "alerts that overlap": (
+        "insert into signals.fct_signal_alert values ('vix_log', 'z', date '2023-06-15', null, date '2023-06-15'), "
+        "('vix_log', 'z', date '2023-06-20', date '2023-06-21', date '2023-06-20')",
+        "episodes_in_order",
+    ),
     "mart not built": ("drop table signals.fct_retreat_index_daily", "suite_run"),
 }
 
@@ -646,6 +660,11 @@ def test_mart_without_the_feed_its_rows_come_from_may_be_empty(place: Place) -> 
     skipped = {check.suite: check for check in place.gate("marts").results if check.is_skipped}
     assert skipped["marts.fct_short_interest"].success
     assert "no file has been loaded for vanguard_nav" in skipped["marts.fct_short_interest"].observed_value
+
+
+def test_mart_of_events_may_be_empty(place: Place) -> None:
+    checks = {check.expectation: check.success for check in place.gate("marts").results if check.suite == "marts.fct_signal_alert"}
+    assert checks == {"key_unique": True, "key_present": True, "episodes_in_order": True}
 
 
 def test_feeds_that_marts_name_for_their_rows_are_behind_them() -> None:

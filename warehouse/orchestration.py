@@ -218,7 +218,7 @@ class _Progress:
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: BaseException | str | None) -> None:
         again = str(task_instance.state) == "up_for_retry"
         self.output.say(f"{self._name(task_instance):<32}{self._seconds()}  {'failed, will be tried again' if again else 'FAILED'}")
-        self.output.say(textwrap.indent(_message(error), "    "))
+        self.output.say(textwrap.indent(error_message(error), "    "))
         if not again:
             self.output.say(f"    log: {self.output.log_path}")
 
@@ -234,7 +234,7 @@ class _Progress:
         return f"{time.perf_counter() - self.started:7.1f} s"
 
 
-def _message(error: BaseException | str | None) -> str:
+def error_message(error: BaseException | str | None) -> str:
     """The message of an error; its type too, unless the error is one of ours, whose messages speak for themselves."""
     if not isinstance(error, BaseException):
         return str(error or "no message")

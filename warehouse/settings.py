@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -44,6 +45,9 @@ class Settings(BaseSettings):
     fred_api_key: SecretStr | None = Field(None, description="key of the FRED API; without it fredgraph.csv is used, without vintages")
     sec_user_agent: str | None = Field(None, description="name and e-mail the SEC asks every client to send")
     cboe_host: str = Field("cdn.cboe.com", description="host of the Cboe index histories; cdn-api.cboe.com serves the same paths")
+    notify: str | None = Field(
+        None, description="import paths of Airflow notifiers, with arguments, that are told of new alerts and failed tasks; see docs/notifications.md"
+    )
 
     @field_validator("as_of")
     @classmethod
@@ -51,6 +55,14 @@ class Settings(BaseSettings):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @field_validator("notify")
+    @classmethod
+    def _notifier_paths(cls, value: str | None) -> str | None:
+        for part in filter(None, (part.strip() for part in (value or "").split(","))):
+            if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(\?\w+=[^&]*(&\w+=[^&]*)*)?", part):
+                raise ValueError("use package.module.Class or package.module.Class?name=value&name=value, separated by commas (%2C in a value)")
+        return value
 
     @field_validator("source")
     @classmethod

@@ -17,6 +17,8 @@ select
     daily.z_score,
     daily.z_status,
     daily.percentile_rank,
+    extreme.highest_since,
+    extreme.lowest_since,
     daily.weight,
     daily.is_live,
     cast(daily.index_weight as double) as index_weight,
@@ -32,3 +34,8 @@ select
     daily.row_key
 from daily
 inner join aggregate on daily.observation_date = aggregate.observation_date
+left join {{ ref('int_signal_extreme') }} as extreme
+    on
+        daily.signal_id = extreme.signal_id
+        and daily.source_observation_date = extreme.source_observation_date
+        and daily.value = extreme.value
