@@ -1,5 +1,5 @@
 -- grain: moment at which the newest value changed. 4-week flow of US domestic equity mutual funds and ETFs / market value of the shares of US nonfinancial corporations.
--- the funds' own assets have no open feed; they move with the market, whose value the Financial Accounts give each quarter in millions of USD
+-- the funds' own assets have no open feed; they move with the market, whose value the Financial Accounts give each quarter
 with published as (
     select
         'flow' as measured,
@@ -16,7 +16,7 @@ with published as (
     select
         'market value' as measured,
         observation_date,
-        value * 1e6 as amount,
+        value as amount,
         available_at,
         available_at_source,
         file_id,

@@ -38,7 +38,12 @@ select
     {{ safe_divide('block_aggregate.' ~ name, 'aggregate.scale') }}
     * {{ contribution_weight('aggregate.z_score') }} as {{ name }}_contribution,
     {%- endfor %}
-    100 * ({{ normal_distribution('aggregate.wide_z_score') }}) as retreat_index_wide
+    100 * ({{ normal_distribution('aggregate.wide_z_score') }}) as retreat_index_wide,
+    evidence.blocks_out,
+    evidence.strongest_signal_id,
+    evidence.evidence_en,
+    evidence.evidence_zh
 from aggregate
 left join block_aggregate on aggregate.observation_date = block_aggregate.observation_date
 left join {{ ref('int_retreat_regime') }} as regime on aggregate.observation_date = regime.observation_date
+left join {{ ref('int_retreat_evidence') }} as evidence on aggregate.observation_date = evidence.observation_date
