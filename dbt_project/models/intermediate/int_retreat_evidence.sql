@@ -40,9 +40,9 @@ placed as (
         strongest.z_score,
         signal.name_en,
         signal.name_zh,
+        extreme.record_start,
         signal.direction = 1 as is_upwards,
-        case when signal.direction = 1 then extreme.highest_since else extreme.lowest_since end as since_date,
-        extreme.record_start
+        case when signal.direction = 1 then extreme.highest_since else extreme.lowest_since end as since_date
     from strongest
     inner join {{ ref('signal') }} as signal on strongest.signal_id = signal.signal_id
     inner join {{ ref('int_signal_extreme') }} as extreme
