@@ -88,6 +88,12 @@ def test_persistence_is_that_of_the_window() -> None:
     assert found[0, -1] == pytest.approx(by_hand + (1 + 3 * by_hand) / 15001, rel=1e-9)
 
 
+def spread(window: list[float]) -> float:
+    """1.4826 x median absolute deviation, or 1.2533 x mean absolute deviation where that is 0."""
+    away = [abs(each - float(np.median(window))) for each in window]
+    return 1.4826 * float(np.median(away)) or 1.2533 * float(np.mean(away))
+
+
 def reference(values: list[float], yardstick: Yardstick, clip: float) -> list[tuple[float, float, bool]]:
     """z, chart and freeze of one path, one observation at a time, in plain words."""
     result: list[tuple[float, float, bool]] = []
@@ -111,8 +117,10 @@ def reference(values: list[float], yardstick: Yardstick, clip: float) -> list[tu
         if len(window) < yardstick.minimum:
             result.append((float("nan"), float("nan"), frozen))
             continue
-        median = float(np.median(window))
-        scale = 1.4826 * float(np.median([abs(each - median) for each in window]))
+        median, scale = float(np.median(window)), spread(window)
+        if scale == 0:
+            result.append((float("nan"), float("nan"), frozen))
+            continue
         z = min(clip, max(-clip, (values[n] - median) / scale))
         phi = float(moving_persistence(np.array([values[: stands_at + 1]]), yardstick.window, yardstick.minimum)[0, -1])
         h = float(cusum_threshold(np.array([phi]), yardstick.run_length)[0])
