@@ -51,7 +51,7 @@ start_observation as (
     qualify row_number() over (partition by claim_id, variant order by observation_date desc) = 1
 ),
 
--- observations after the start, or in the part of the period that is read; an old value is not one of the end
+-- observations after the start, or in the part of the period that is read
 period_observation as (
     select observation.*
     from observation
@@ -62,10 +62,9 @@ period_observation as (
             when observation.is_change then observation.observation_date > start_observation.observation_date
             else observation.observation_date >= observation.window_from
         end
-        and (observation.reading <> 'last' or observation.period_to - observation.observation_date <= observation.max_age_days)
 ),
 
--- of several observations as low or as high, the newest decides
+-- of several observations as low or as high, the newest decides; of a period that is not covered to its end, or from its start, nothing is said
 decision as (
     select
         claim_id,
@@ -87,6 +86,9 @@ decision as (
         case when any_value(reading) = 'last' then arg_max(available_at, observation_date) else max(available_at) end as available_at
     from period_observation
     group by claim_id, variant
+    having
+        any_value(period_to) - max(observation_date) <= any_value(max_age_days)
+        and (any_value(is_change) or any_value(reading) = 'last' or min(observation_date) - any_value(window_from) <= any_value(max_age_days))
 ),
 
 -- last day before the part read at which the series was as high or as low

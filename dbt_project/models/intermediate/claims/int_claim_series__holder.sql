@@ -9,8 +9,7 @@ plan_year as (
     select
         max(observation_date) as observation_date,
         avg(domestic_equity_actual) as mean_weight,
-        {{ safe_divide('sum(domestic_equity_actual * market_assets_usd)', 'sum(case when domestic_equity_actual is not null then market_assets_usd end)') }}
-            as weighted_weight,
+        {{ safe_divide('sum(domestic_equity_actual * market_assets_usd)', 'sum(market_assets_usd)') }} as weighted_weight,
         count(*) as rows_behind,
         max(available_at) as available_at,
         arg_max(file_id, market_assets_usd) as file_id,

@@ -38,6 +38,7 @@ index_put as (
     from option_day
     where product in ('index', 'spx') and last_day(observation_date) <= {{ last_ended_day() }}
     group by product, last_day(observation_date)
+    having count(*) >= {{ var('claim_month_sessions') }}
 ),
 
 current_hedge_fund as (

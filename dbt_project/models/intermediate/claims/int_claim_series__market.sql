@@ -103,6 +103,7 @@ jakarta_year_end as (
     from price
     where symbol = '^JKSE'
     group by year(observation_date)
+    having month(max(observation_date)) = 12
 ),
 
 jakarta as (
@@ -215,6 +216,7 @@ nyse as (
     from nyse_day
     where last_day(observation_date) <= {{ last_ended_day() }}
     group by variant, last_day(observation_date)
+    having count(turnover) >= {{ var('claim_month_sessions') }}
 ),
 
 -- vintages show what was known when; the last of them is what is known now
@@ -237,7 +239,7 @@ sector_month as (
         arg_max(row_key, observation_date) filter (where sector = 'Utilities') as row_key
     from current_sector
     group by last_day(observation_date)
-    having count(*) filter (where sector = 'Utilities') > 0
+    having count(*) filter (where sector = 'Utilities') >= {{ var('claim_month_sessions') }}
 ),
 
 utilities as (
@@ -291,6 +293,7 @@ close_location as (
     from score
     where signal_id = 'signed_close_location' and z_score is not null and last_day(source_observation_date) <= {{ last_ended_day() }}
     group by last_day(source_observation_date)
+    having count(*) >= {{ var('claim_month_sessions') }}
 ),
 
 -- the regime rests on all signals; the row shown is that of the core signal that weighs most on the day

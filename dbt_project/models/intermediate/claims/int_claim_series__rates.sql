@@ -116,6 +116,7 @@ convenience_yield as (
     from convenience_yield_day
     where last_day(observation_date) <= {{ last_ended_day() }}
     group by last_day(observation_date)
+    having count(*) >= {{ var('claim_month_sessions') }}
 ),
 
 current_risk as (
