@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import pytest
@@ -16,6 +18,7 @@ from ingest import sample
 from ingest.feeds import FEEDS
 from ingest.feeds.own import SERIES
 from tests.conftest import command
+from warehouse.dbt import run_dbt
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 COMPARISONS = {
@@ -87,28 +90,40 @@ def test_no_figure_claimed_reaches_a_measurement() -> None:
 # ---------------------------------------------------------------------------------------------------------------- the sample world
 
 
+Lines: TypeAlias = dict[tuple[str, str], dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def ledger(shared: Callable[[str, Callable[[Path], None]], Path]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Lines by claim and variant from a refresh of the whole sample world, which begins before the low of 2009."""
+def home(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """A home refreshed from the whole sample world, which begins before the low of 2009."""
 
     def make(folder: Path) -> None:
         done = command("refresh", home=folder / "home", SAMPLE_FIRST_YEAR="2004")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    home = shared("whole_sample", make) / "home"
-    with duckdb.connect(str(home / "published" / "current.duckdb"), read_only=True) as connection:
+    return shared("whole_sample", make) / "home"
+
+
+@pytest.fixture(scope="module")
+def ledger(home: Path) -> Lines:
+    """Lines by claim and variant."""
+    return lines_of(home / "published" / "current.duckdb")
+
+
+def lines_of(mart: Path) -> Lines:
+    with duckdb.connect(str(mart), read_only=True) as connection:
         result = connection.execute("from signals.fct_claim_check")
         columns = [column[0] for column in result.description or []]
         rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
     return {(row["claim_id"], row["variant"]): row for row in rows}
 
 
-def used(ledger: dict[tuple[str, str], dict[str, Any]], claim: str) -> dict[str, Any]:
+def used(ledger: Lines, claim: str) -> dict[str, Any]:
     (line,) = (line for (claim_id, _), line in ledger.items() if claim_id == claim and line["is_used"])
     return line
 
 
-def test_every_claim_has_its_lines(ledger: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_every_claim_has_its_lines(ledger: Lines) -> None:
     variants = [(claim["claim_id"], measure["variant"]) for claim in seed("claim") for measure in seed("claim_metric") if measure["metric"] == claim["metric"]]
     assert set(ledger) == set(variants)
     assert all(used(ledger, claim["claim_id"])["why"] for claim in seed("claim"))
@@ -139,7 +154,7 @@ PLANTED: dict[tuple[str, str], tuple[float | None, float]] = {
 
 
 @pytest.mark.parametrize(("claim", "variant"), PLANTED, ids=[f"{claim} {variant}" for claim, variant in PLANTED])
-def test_a_planted_figure_is_found_and_confirmed(ledger: dict[tuple[str, str], dict[str, Any]], claim: str, variant: str) -> None:
+def test_a_planted_figure_is_found_and_confirmed(ledger: Lines, claim: str, variant: str) -> None:
     line = ledger[claim, variant]
     start, end = PLANTED[claim, variant]
     # what is planted is not met to the last digit: shares are whole, a month's mean is not its last day
@@ -149,7 +164,7 @@ def test_a_planted_figure_is_found_and_confirmed(ledger: dict[tuple[str, str], d
     assert line["rows_used"] >= 1
 
 
-def test_the_rest_of_the_story_is_told(ledger: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_the_rest_of_the_story_is_told(ledger: Lines) -> None:
     """What the world holds without a single figure to it: a low, a level, a direction."""
     assert ledger["I-1", "low to close"]["measured_from"] == pytest.approx(FIGURES["dow_low_2009"])
     for claim in ("I-1", "I-4", "I-5", "I-6", "P2-1", "P2-2", "P2-7", "P2-8", "P2-11", "P3-5", "P3-8", "P4-2", "P4-8"):
@@ -161,7 +176,7 @@ def test_the_rest_of_the_story_is_told(ledger: dict[tuple[str, str], dict[str, A
     assert f"{ledger['P1-1', 'equity, 5 sessions']['since_date']:%Y-%m}" == "2020-03"
 
 
-def test_variants_of_the_put_call_ratio_stand_side_by_side(ledger: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_variants_of_the_put_call_ratio_stand_side_by_side(ledger: Lines) -> None:
     lines = {variant: line for (claim, variant), line in ledger.items() if claim == "P1-1"}
     assert set(lines) == {
         f"{product}, {sessions} session{'s' * (sessions > 1)}" for product in ("equity", "total", "index", "spx", "etp") for sessions in (1, 5, 21)
@@ -173,7 +188,7 @@ def test_variants_of_the_put_call_ratio_stand_side_by_side(ledger: dict[tuple[st
             assert float(re.search(r"([\d.]+)% of \d+ values", line["why"])[1]) > 90  # type: ignore[index]
 
 
-def test_what_is_not_known_yet_is_not_judged(ledger: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_what_is_not_known_yet_is_not_judged(ledger: Lines) -> None:
     """Published after the world's last day: hedge-fund leverage, reserves, pension plans, market values by country."""
     for claim in ("P1-2", "P2-5", "I-3", "P3-1"):
         line = used(ledger, claim)
@@ -183,7 +198,7 @@ def test_what_is_not_known_yet_is_not_judged(ledger: dict[tuple[str, str], dict[
     assert (stand_in["verdict"], stand_in["measured_to"] > 2600) == ("not measurable", True)
 
 
-def test_claims_of_marts_to_come_say_so(ledger: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_claims_of_marts_to_come_say_so(ledger: Lines) -> None:
     later = {claim for claim in map(str, {claim for claim, _ in ledger}) if "not built yet" in used(ledger, claim)["why"]}
     assert {claim for claim in later if not claim.startswith("P5")} == {"I-7", "P1-7", "P2-3", "P3-10", "P3-11", "P4-3", "P4-5", "P4-7"}
     verdicts = {claim: used(ledger, claim)["verdict"] for claim in later}
@@ -192,9 +207,27 @@ def test_claims_of_marts_to_come_say_so(ledger: dict[tuple[str, str], dict[str, 
         assert used(ledger, claim)["why"].startswith("no public source")
 
 
-def test_arithmetic_inside_the_claims(ledger: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_arithmetic_inside_the_claims(ledger: Lines) -> None:
     growth, base = (210 * 0.11 - 299 * 0.08) / (210 - 299), 7 / (1 - 18 / 22)
     assert (round(100 * growth, 3), round(base, 1)) == (0.921, 38.5)
     assert 299 * (0.08 - growth) == pytest.approx(210 * (0.11 - growth))
     assert "growth of 0.921% a year" in used(ledger, "P4-5")["why"]
     assert "takes away 18.18%, so that a loss of 7.0tn USD is one on 38.5tn USD" in used(ledger, "P4-7")["why"]
+
+
+def test_an_earlier_ledger_judges_by_what_was_known(home: Path, ledger: Lines, tmp_path: Path) -> None:
+    """The evening of 31 August: the high of that month stands, the outflow of September and the rise of bitcoin are not known."""
+    warehouse = tmp_path / "warehouse.duckdb"
+    shutil.copy(home / "warehouse.duckdb", warehouse)
+    as_of = datetime(2023, 8, 31, 23, 59, 59)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("update meta.build_in_progress set as_of = ?", [as_of])
+    run_dbt(["run", "--select", "+fct_claim_check"], warehouse=warehouse, mart=tmp_path / "mart.duckdb")
+    earlier = lines_of(tmp_path / "mart.duckdb")
+    assert max(line["available_at"] for line in earlier.values() if line["available_at"]) <= as_of
+    columns = ("verdict", "measured_to", "observation_date", "since_date")
+    high, high_later = (lines["P1-1", "equity, 5 sessions"] for lines in (earlier, ledger))
+    assert [high[column] for column in columns] == [pytest.approx(high_later[column]) if column == "measured_to" else high_later[column] for column in columns]
+    assert used(earlier, "P1-5")["verdict"] == "confirmed"
+    for claim in ("P1-4", "P1-8", "P3-4", "P3-6", "P4-1", "P4-4"):
+        assert (used(ledger, claim)["verdict"], used(earlier, claim)["verdict"]) == ("confirmed", "not measurable"), claim

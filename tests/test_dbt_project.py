@@ -246,13 +246,6 @@ def test_past_days_do_not_change_with_later_knowledge(builds: Path, table: str, 
     assert_equal(connection, f"(select * from earlier.signals.{table})", past, keys)
 
 
-def test_ledger_of_an_earlier_day_rests_on_what_was_known_then(builds: Path) -> None:
-    query = "select max(available_at), max(observation_date), count(*) filter (where verdict in ('confirmed', 'refuted')) from earlier.signals.fct_claim_check"
-    known, observed, judged = marts(builds / "earlier.duckdb").execute(query).fetchall()[0]
-    assert judged > 0
-    assert known.date() <= EARLIER and observed <= EARLIER
-
-
 def test_index_exists_and_uses_every_core_block(builds: Path) -> None:
     query = "select count(retreat_index), count(retreat_index_wide), max(live_core_blocks) from later.signals.fct_retreat_index_daily"
     row = marts(builds / "later.duckdb").execute(query).fetchone()
