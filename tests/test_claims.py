@@ -170,6 +170,7 @@ def test_the_rest_of_the_story_is_told(ledger: Lines) -> None:
     for claim in ("I-1", "I-4", "I-5", "I-6", "P2-1", "P2-2", "P2-7", "P2-8", "P2-11", "P3-5", "P3-8", "P4-2", "P4-8"):
         assert used(ledger, claim)["verdict"] == "confirmed", claim
     assert ledger["P2-8", "mean of 12 months"]["measured_from"] == pytest.approx(FIGURES["gpr_mean_2021"], abs=0.01)
+    assert ledger["I-5", "on the last day"]["measured_to"] == 1
     holdings = ledger["P2-4", "holdings"]
     assert (holdings["verdict"], holdings["measured_to"]) == ("confirmed", pytest.approx(1e9 * FIGURES["japan_holdings_usd_bn"]))
     assert ledger["P1-1", "equity, 5 sessions"]["observation_date"] in FIGURES["put_call_equity_peak_week"]

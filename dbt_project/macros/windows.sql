@@ -54,23 +54,3 @@
             then lag({{ expression }}, {{ count }}) over {{ frame }}
     end
 {%- endmacro %}
-
-{#- Median of an expression over a named window. -#}
-{% macro median_over(expression, window) -%}
-    {{ return(adapter.dispatch('median_over', 'ebbtide')(expression, window)) }}
-{%- endmacro %}
-
-{% macro default__median_over(expression, window) -%}
-    median({{ expression }}) over {{ window }}
-{%- endmacro %}
-
-{#- Median absolute deviation from the median of the same window. Over the window as a list: half the time of mad(). -#}
-{% macro median_absolute_deviation_over(expression, window) -%}
-    {{ return(adapter.dispatch('median_absolute_deviation_over', 'ebbtide')(expression, window)) }}
-{%- endmacro %}
-
-{% macro default__median_absolute_deviation_over(expression, window) -%}
-    list_median(list_transform(
-        list({{ expression }}) over {{ window }}, lambda item: abs(item - median({{ expression }}) over {{ window }})
-    ))
-{%- endmacro %}

@@ -97,6 +97,8 @@ select
     in_family.weight,
     in_family.weight > 0 as is_live,
     in_family.cusum,
+    in_family.cusum_threshold,
+    in_family.is_frozen,
     in_family.vintage_kind,
     in_family.file_id,
     in_family.row_key,

@@ -15,6 +15,8 @@ scored as (
         native.first_in_rank,
         native.z_status,
         native.cusum,
+        native.cusum_threshold,
+        native.is_frozen,
         native.value as native_value,
         native.percentile_rank as native_percentile_rank,
         native.observations_before,

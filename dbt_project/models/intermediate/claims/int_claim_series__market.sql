@@ -312,13 +312,13 @@ strongest_signal as (
 regime as (
     select
         'retreat_regime' as metric,
-        'orderly retreat' as variant,
         regime.observation_date,
-        case when regime.regime = 'orderly_retreat' then 1 else 0 end as value,
         strongest_signal.rows_behind,
         strongest_signal.available_at,
         strongest_signal.file_id,
-        strongest_signal.row_key
+        strongest_signal.row_key,
+        unnest(['on the last day', 'on most days']) as variant,
+        case when regime.regime = 'orderly_retreat' then 1 else 0 end as value
     from {{ ref('int_retreat_regime') }} as regime
     inner join strongest_signal on regime.observation_date = strongest_signal.observation_date
     where regime.regime is not null

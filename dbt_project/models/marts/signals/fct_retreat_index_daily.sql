@@ -31,6 +31,7 @@ select
     aggregate.scale,
     aggregate.breadth,
     regime.speed,
+    regime.shift_evidence,
     regime.regime,
     aggregate.live_core_blocks,
     {%- for name in var('core_blocks') %}

@@ -23,6 +23,8 @@ select
     daily.index_weight * {{ safe_divide('coalesce(daily.z_score, 0)', 'aggregate.scale') }}
     * {{ contribution_weight('aggregate.z_score') }} as contribution,
     daily.cusum,
+    daily.cusum_threshold,
+    daily.is_frozen,
     daily.vintage_kind,
     daily.source_observation_date,
     daily.available_at,
