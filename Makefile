@@ -45,6 +45,7 @@ lock: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.form_13f
+	@$(BIN)/python -m benchmarks.signals
 
 detection: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.detection

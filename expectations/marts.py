@@ -43,9 +43,9 @@ def suites(build: BuildUnderCheck, feeds: Mapping[str, Feed], project: Path = PR
 
 
 def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model], feeds: Mapping[str, Feed]) -> Suite:
-    """The suite of one mart; when none of the feeds behind it has been loaded it may be empty and is not judged."""
+    """The suite of one mart; when none of the feeds behind it, or that its rows come from, has been loaded it may be empty and is not judged."""
     name = f"marts.{model.name}"
-    behind = feeds_behind(model, models)
+    behind = model.rows_from or feeds_behind(model, models)
     present = sorted(feed for feed in behind if build.feeds.get(feed) == "landed")
     if behind and not present:
         return Suite(name, model.schema, model.name, skipped=f"absent: no file has been loaded for {', '.join(sorted(behind))}")

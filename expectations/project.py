@@ -52,6 +52,8 @@ class Model:
         Columns with a `config.meta.minimum` or `maximum`.
     source_condition
         Which raw rows a staging model keeps (`config.meta.source_condition`, SQL on raw columns); None when it keeps all.
+    rows_from
+        Feeds a mart has its rows from (`config.meta.rows_from`), where others only fill columns beside them; empty when every feed behind it makes rows.
     refs, ref_prefixes, feeds
         Models, beginnings of names of models (a `ref` completed in a loop) and raw tables the SQL reads directly.
     """
@@ -63,6 +65,7 @@ class Model:
     grain_tested_by_dbt: bool
     bounds: Mapping[str, Bounds]
     source_condition: str | None
+    rows_from: frozenset[str]
     refs: frozenset[str]
     ref_prefixes: frozenset[str]
     feeds: frozenset[str]
@@ -133,6 +136,7 @@ def _model(path: Path, folder: Path, entry: Mapping[str, Any]) -> Model:
         grain_tested_by_dbt=any(_GRAIN_TEST in ((test,) if isinstance(test, str) else test) for test in entry.get("data_tests") or []),
         bounds=bounds,
         source_condition=meta.get("source_condition"),
+        rows_from=frozenset(meta.get("rows_from") or ()),
         refs=frozenset(_REF.findall(text)),
         ref_prefixes=frozenset(_REF_PREFIX.findall(text)),
         feeds=frozenset(_SOURCE.findall(text)),

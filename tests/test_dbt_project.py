@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,15 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
             36,
             per=f"(values {', '.join(f'({t!r})' for t in tickers)}) as fund(ticker)",
         )
+    put(
+        connection,
+        "finra_short_volume",
+        "daily",
+        f"""'CNMS' as market_file, symbol, round(5000000 * (1 + 0.5 * {noise("day", "symbol", "'off'")})) as total_volume,
+            round(2000000 * (1 + 0.5 * {noise("day", "symbol", "'short'")})) as short_volume, 0 as short_exempt_volume""",
+        23,
+        per=f"(values {', '.join(f'({fund!r})' for fund in SECTOR_FUNDS[:2])}) as fund(symbol)",
+    )
     # a put/call day revised and restored (A, B, A), spread over the earlier as-of; another published late; a gauge revised
     connection.execute(
         f"""
@@ -182,7 +191,8 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
             timestamp '2021-08-31 20:00' as _available_at, 'edition' as _available_at_source, 2 as _file_id,
             open / 5 as open, high / 5 as high, low / 5 as low, close / 5 as close, volume * 5 as volume
         )
-        from raw.price_daily where symbol = 'XLK' and _available_at < timestamp '2021-08-31 20:00'
+        from raw.price_daily where symbol = 'XLK' and _available_at < timestamp '2021-08-31 20:00';
+        update raw.finra_short_volume set _available_at = _available_at + interval 6 day where observation_date = '2022-03-14' and symbol = 'XLF'
         """
     )
 
@@ -238,7 +248,14 @@ def later_warehouse(builds: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(builds / "later" / "warehouse.duckdb"), read_only=True)
 
 
-@pytest.mark.parametrize(("table", "keys"), [("fct_signal_daily", ("observation_date", "signal_id")), ("fct_retreat_index_daily", ("observation_date",))])
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [
+        ("fct_signal_daily", ("observation_date", "signal_id")),
+        ("fct_retreat_index_daily", ("observation_date",)),
+        ("fct_tape_daily", ("observation_date", "symbol")),
+    ],
+)
 def test_past_days_do_not_change_with_later_knowledge(builds: Path, table: str, keys: Sequence[str]) -> None:
     connection = marts(builds / "earlier.duckdb", builds / "later.duckdb")
     assert connection.execute(f"select max(observation_date) from earlier.signals.{table}").fetchone() == (EARLIER,)
@@ -416,6 +433,68 @@ def test_effective_spread(builds: Path) -> None:
         assert value == pytest.approx(np.median(spreads))
 
 
+def corwin_schultz(h: np.ndarray, low: np.ndarray, c: np.ndarray) -> float:
+    """Mean estimate over pairs of sessions, step by step as Corwin and Schultz (2012) describe it: overnight move off, spread, negative ones to 0."""
+    estimates = []
+    for i in range(1, len(c)):
+        move = max(low[i] - c[i - 1], 0) or min(h[i] - c[i - 1], 0)
+        high, bottom = h[i] - move, low[i] - move
+        beta = np.log(h[i - 1] / low[i - 1]) ** 2 + np.log(high / bottom) ** 2
+        gamma = np.log(max(h[i - 1], high) / min(low[i - 1], bottom)) ** 2
+        alpha = (np.sqrt(2 * beta) - np.sqrt(beta)) / (3 - 2 * np.sqrt(2)) - np.sqrt(gamma / (3 - 2 * np.sqrt(2)))
+        estimates.append(max(0.0, float(2 * (np.exp(alpha) - 1) / (1 + np.exp(alpha)))))
+    return float(np.mean(estimates))
+
+
+# around a split, a day that came late, and at the ends
+TAPE_DAYS = ("2018-02-01", "2021-08-31", "2021-09-01", "2021-09-15", "2022-03-11", "2022-03-16", "2022-03-21", "2022-06-30")
+
+
+@pytest.mark.parametrize("symbol", SECTOR_FUNDS)
+@pytest.mark.parametrize("day", list(map(date.fromisoformat, TAPE_DAYS)), ids=str)
+def test_tape_shows_what_was_known_that_day(builds: Path, day: date, symbol: str) -> None:
+    """Every column of a day from the versions known at its end, with formulas written out in NumPy."""
+    connection = later_warehouse(builds)
+    end = datetime.combine(day, time(23, 59, 59, 999999))
+    rows = newest(connection, "observation_date, open, high, low, close, volume", "staging.stg_price__daily", f"symbol = '{symbol}'", end, 22)[::-1]
+    o, h, low, c, volume = (np.array([row[i] for row in rows], dtype=float) for i in range(1, 6))
+    located = ((c - low) - (h - c)) / (h - low)
+    full = len(rows) == 22
+    expected = [
+        rows[-1][0],
+        c[-1] * volume[-1],
+        np.mean((c * volume)[-21:]),
+        np.mean(1e6 * np.abs(c[1:] / c[:-1] - 1) / (c * volume)[1:]) if full else None,
+        edge(*(values[-21:] for values in (o, h, low, c))),
+        corwin_schultz(h[-21:], low[-21:], c[-21:]),
+        np.sum((located * volume)[-21:]) / np.sum(volume[-21:]),
+        *off_exchange(connection, symbol, end),
+    ]
+    found = marts(builds / "later.duckdb").execute(
+        """
+        select source_observation_date, dollar_volume_usd, mean_dollar_volume_usd, price_impact, effective_spread, high_low_spread, close_location,
+               off_exchange_share, short_volume_share
+        from later.signals.fct_tape_daily where observation_date = ? and symbol = ?
+        """,
+        [day, symbol],
+    )
+    assert found.fetchone() == pytest.approx(tuple(expected))
+
+
+def off_exchange(connection: duckdb.DuckDBPyConnection, symbol: str, end: datetime) -> tuple[float | None, float | None]:
+    """Off-exchange share and what of it was sold short, over the newest 21 sessions known; volume as each day's first version gave it."""
+    volumes = newest(
+        connection, "observation_date, total_volume_shares, short_volume_shares", "staging.stg_finra__short_volume", f"symbol = '{symbol}'", end, 50
+    )
+    traded = connection.execute(
+        "select observation_date, arg_min(volume, available_at) from staging.stg_price__daily where symbol = ? and available_at <= ? group by 1", [symbol, end]
+    )
+    first = dict(traded.fetchall())
+    shares = [total / first[day] for day, total, _ in volumes if day in first and total <= first[day]][:21]
+    short = [sold / total for _, total, sold in volumes][:21]
+    return tuple(float(np.mean(each)) if len(each) == 21 else None for each in (shares, short))  # type: ignore[return-value]
+
+
 def test_normal_distribution_of_the_index(builds: Path) -> None:
     from math import erfc, sqrt
 
@@ -429,10 +508,10 @@ def test_absent_feeds_give_empty_marts(builds: Path) -> None:
     rows = dict(connection.execute("select table_name, estimated_size from duckdb_tables() where schema_name = 'signals'").fetchall())
     assert rows.pop("dim_signal") == 38
     # the ledger says of each claim that nothing is known
-    assert rows.pop("fct_claim_check") == 99
+    assert rows.pop("fct_claim_check") == 100
     verdicts = connection.execute("select distinct verdict, rows_used from empty.signals.fct_claim_check order by 1").fetchall()
     assert verdicts == [("not measurable", 0), ("scenario", 0)]
-    assert set(rows) == {"fct_signal_daily", "fct_retreat_index_daily", "fct_etf_flow_weekly", "fct_futures_positioning_weekly"}
+    assert set(rows) == {path.stem for path in (PROJECT / "models/marts/signals").glob("*.sql")} - {"dim_signal", "fct_claim_check"}
     assert set(rows.values()) == {0}
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from expectations.check import BuildUnderCheck, Suite
 from expectations.gate import GateError, GateResult, run_gate, stage_suites
-from expectations.project import PROJECT, ProjectError, read_models
+from expectations.project import PROJECT, ProjectError, feeds_behind, read_models
 from ingest.feeds import FEEDS
 
 AS_OF = datetime(2023, 12, 29, 23, 59, 59)
@@ -134,6 +134,9 @@ PROJECT_FILES = {
     "marts/signals/fct_retreat_index_daily.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/signals/fct_etf_flow_weekly.sql": "select * from {{ source('vanguard', 'vanguard_nav') }}",
     "marts/signals/fct_claim_check.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/signals/fct_short_interest.sql": """
+        select * from {{ source('vanguard', 'vanguard_nav') }} left join {{ ref('stg_cboe__put_call') }} using (observation_date)
+    """,
     "marts/signals/_models.yml": """
         models:
           - name: fct_claim_check
@@ -146,6 +149,9 @@ PROJECT_FILES = {
               - {name: breadth, config: {meta: {unit: fraction, minimum: 0, maximum: 1}}}
           - name: fct_etf_flow_weekly
             config: {meta: {grain: [observation_date, ticker]}}
+            columns: []
+          - name: fct_short_interest
+            config: {meta: {grain: [observation_date, ticker], rows_from: [vanguard_nav]}}
             columns: []
     """,
 }
@@ -648,6 +654,21 @@ def test_mart_without_a_present_input_may_be_empty(place: Place) -> None:
     skipped = {check.suite: check for check in result.results if check.is_skipped}
     assert skipped["marts.fct_etf_flow_weekly"].success
     assert "vanguard_nav" in skipped["marts.fct_etf_flow_weekly"].observed_value
+
+
+def test_mart_without_the_feed_its_rows_come_from_may_be_empty(place: Place) -> None:
+    """Put/call, which only fills columns of this mart, is there."""
+    skipped = {check.suite: check for check in place.gate("marts").results if check.is_skipped}
+    assert skipped["marts.fct_short_interest"].success
+    assert "no file has been loaded for vanguard_nav" in skipped["marts.fct_short_interest"].observed_value
+
+
+def test_feeds_that_marts_name_for_their_rows_are_behind_them() -> None:
+    models = read_models()
+    named = {model.name: model.rows_from for model in models.values() if model.rows_from}
+    assert {"fct_tape_daily", "fct_short_interest"} <= named.keys()
+    for name, feeds in named.items():
+        assert feeds <= feeds_behind(models[name], models), name
 
 
 # -- what a gate leaves behind ---------------------------------------------------------------------------------------------

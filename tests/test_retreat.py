@@ -179,7 +179,7 @@ def test_latch_leaves_where_both_hold() -> None:
     assert latch(enter, leave)[0].tolist() == [False, True, True, False, False, True]
 
 
-EVIDENCE = dict(days=1, scale_days=10, scale_minimum_days=2, scale_floor=1.0, common=0.0, block=0.0, moved=0.5, strength=2.0, nodes=1)
+EVIDENCE = {"days": 1, "scale_days": 10, "scale_minimum_days": 2, "scale_floor": 1.0, "common": 0.0, "block": 0.0, "moved": 0.5, "strength": 2.0, "nodes": 1}
 
 
 def evidence_of(z: list[float], **changed: float) -> float:
@@ -207,22 +207,22 @@ def test_some_moving_while_others_stay_is_more_than_all_moving_alike() -> None:
     assert evidence_of(apart, common=0.3, nodes=7) > evidence_of(alike, common=0.3, nodes=7) + 1
 
 
-RULE = dict(
-    speed_days=2,
-    minimum_history_days=3,
-    evidence_enter=2.5,
-    leave_z=0.5,
-    leave_days=3,
-    contagion_volatility_quantile=0.9,
-    contagion_quantile=0.9,
-    contagion_breadth=0.6,
-    contagion_leave_days=2,
-    inflow_z=1,
-    inflow_days=3,
-    inflow_window=4,
-    inflow_leave_z=0.5,
-    inflow_leave_days=2,
-)
+RULE = {
+    "speed_days": 2,
+    "minimum_history_days": 3,
+    "evidence_enter": 2.5,
+    "leave_z": 0.5,
+    "leave_days": 3,
+    "contagion_volatility_quantile": 0.9,
+    "contagion_quantile": 0.9,
+    "contagion_breadth": 0.6,
+    "contagion_leave_days": 2,
+    "inflow_z": 1,
+    "inflow_days": 3,
+    "inflow_window": 4,
+    "inflow_leave_z": 0.5,
+    "inflow_leave_days": 2,
+}
 
 
 def regime_of(z: list[float], evidence: list[float], volatility: list[float], breadth: float = 0.5) -> list[str]:

@@ -8,3 +8,8 @@
 {% macro sector_funds() -%}
     ('XLB', 'XLC', 'XLE', 'XLF', 'XLI', 'XLK', 'XLP', 'XLRE', 'XLU', 'XLV', 'XLY')
 {%- endmacro %}
+
+{#- Whether a symbol, as Yahoo writes it, is a share or fund traded in the US: no index (^), no currency or future (=), not listed abroad (suffix after a dot). -#}
+{% macro is_traded_in_usd(symbol) -%}
+    not regexp_matches({{ symbol }}, '[.=^]')
+{%- endmacro %}

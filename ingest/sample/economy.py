@@ -435,6 +435,15 @@ def holders(drivers: Drivers) -> Table:
 DOLLAR_SHARE: Waypoints = path("2003-12-31 65.4, 2009-12-31 62.1, 2014-12-31 65.2, 2020-12-31 59.0, 2021-12-31 58.8")
 DOLLAR_SHARE_RETREAT: Waypoints = path("2022-12-31 58.5, 2023-06-30 58.1, 2023-09-30 57.8")
 
+# Gross assets / net assets of all hedge funds, weighted by assets: the article's fall from 2.8 to 2.3 in 2023.
+HEDGE_FUND_LEVERAGE: Waypoints = path("2013-03-31 2.25, 2019-12-31 2.55, 2020-03-31 2.35, 2021-12-31 2.70, 2022-12-31 2.80")
+HEDGE_FUND_LEVERAGE_RETREAT: Waypoints = path("2023-03-31 2.75, 2023-06-30 2.60, 2023-09-30 2.30")
+
+# Weight of US shares of the average pension plan: the article's cut, by the plans whose number is not divisible by three.
+PENSION_US_EQUITY: Waypoints = path("2003-06-30 0.42, 2012-06-30 0.33, 2019-06-30 0.295, 2021-06-30 0.30")
+PENSION_US_EQUITY_CUT: Waypoints = path("2022-06-30 0.262, 2023-06-30 0.245")
+PENSION_US_EQUITY_KEPT: Waypoints = path("2022-06-30 0.296, 2023-06-30 0.295")
+
 # Market value of India's companies, USD: it passes 4 trillion in the year of the retreat, which is published in the year after.
 INDIA_VALUE: Waypoints = path(
     "2003-12-31 2.8e11, 2007-12-31 1.8e12, 2008-12-31 6.5e11, 2010-12-31 1.63e12, 2017-12-31 2.33e12, 2021-12-31 3.56e12, 2022-12-31 3.39e12"

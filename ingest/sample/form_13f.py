@@ -14,8 +14,8 @@ import numpy as np
 from ingest.feeds.sec import seed
 from ingest.sample import dates, filing
 from ingest.sample.file import SampleFile, View, archive, text
-from ingest.sample.process import ONSET, stream
-from ingest.sample.securities import BOND_FUND, SECURITIES, SHARE, Security, prices
+from ingest.sample.process import ONSET, TECHNOLOGY_CUT, stream
+from ingest.sample.securities import BOND_FUND, FIRST_CUSIP, SECURITIES, SHARE, Security, prices
 from ingest.sample.tables import Floats
 from ingest.sample.world import World
 from ingest.sample.world import world as simulated
@@ -23,17 +23,15 @@ from ingest.sample.world import world as simulated
 BRIDGEWATER = "0001350694"
 TECHNOLOGY = "Information Technology"
 
-# The article: in the second quarter of 2023 Bridgewater cut its large technology shares by 37%.
 CUT_QUARTER = date(2023, 6, 30)
-CUT = 0.37
 
-# Kinds of managers who follow it from shares into bonds while the retreat lasts, and by how much a quarter.
+# Kinds of managers who follow it from shares into bonds while the retreat lasts, and the share of their other holdings they sell a quarter.
 _FOLLOWERS = ("macro", "risk parity", "multi-strategy", "state pension")
 _SOLD = 0.06
 
 FIRST_QUARTER = date(2018, 12, 31)
 # Filings of these quarters come one by one, too: of all managers of interest, or of Bridgewater alone.
-_SINGLE_SINCE = date(2023, 9, 30)
+_SINGLE_SINCE = date(2023, 6, 30)
 _SINGLE_SINCE_BRIDGEWATER = date(2023, 3, 31)
 
 _IN_DOLLARS_SINCE = date(2023, 1, 3)
@@ -124,22 +122,29 @@ def _portfolio(world: World, cik: str, kind: str, quarters: list[date]) -> Mappi
     rng = stream(world.seed, f"13F {cik}")
     ends = np.array(quarters, "datetime64[D]")
     size = np.exp(rng.uniform(np.log(4e9), np.log(90e9))) * (40 if kind == "index manager" else 1)
-    owned = [each for each in SECURITIES if each.asset_class == BOND_FUND or rng.uniform() < 0.55]
+    chosen = {each.cusip for each in SECURITIES if each.asset_class == BOND_FUND or rng.uniform() < 0.55}
+    owned = [each for each in SECURITIES if FIRST_CUSIP[each.ticker] in chosen]
     weights = rng.dirichlet(np.full(len(owned), 1.5))
     worth = {each.cusip: prices(world, each, ends) for each in owned}
     splits = {each.cusip: _split_factors(world, each, ends) for each in owned}
     found: dict[date, list[Line]] = {quarter: [] for quarter in quarters}
-    follows = world.strength > 0 and any(name in kind for name in _FOLLOWERS)
-    for each, weight in zip(owned, weights.tolist(), strict=True):
-        drift = np.exp(np.cumsum(0.03 * rng.standard_normal(len(ends))))
-        shares = size * weight / worth[each.cusip][0] * drift
-        if world.strength and cik == BRIDGEWATER and each.sector == TECHNOLOGY and each.asset_class == SHARE:
-            at = quarters.index(CUT_QUARTER)
-            shares[at:] = shares[at - 1] * (1 - CUT) * np.exp(np.concatenate([[0.0], np.diff(np.log(drift[at:])).cumsum()]))
-        elif follows:
-            after = np.cumsum(ends >= ONSET)
-            shares = shares * ((1 + 2 * _SOLD) ** after if each.asset_class == BOND_FUND else (1 - _SOLD) ** after)
-        for quarter, end, price, count, factor in zip(quarters, ends, worth[each.cusip], shares, splits[each.cusip], strict=True):
+    drift = {each.cusip: np.exp(np.cumsum(0.03 * rng.standard_normal(len(ends)))) for each in owned}
+    held = {each.cusip: size * weight / worth[each.cusip][0] * drift[each.cusip] for each, weight in zip(owned, weights.tolist(), strict=True)}
+    # a holding goes on under the new CUSIP of its share
+    held = {each.cusip: held[FIRST_CUSIP[each.ticker]].copy() for each in owned}
+    cut = [each.cusip for each in owned if world.strength and cik == BRIDGEWATER and each.sector == TECHNOLOGY and each.asset_class == SHARE]
+    for cusip in cut:
+        at = quarters.index(CUT_QUARTER)
+        held[cusip][at:] = held[cusip][at - 1] * (1 - TECHNOLOGY_CUT) * np.exp(np.concatenate([[0.0], np.diff(np.log(drift[cusip][at:])).cumsum()]))
+    if world.strength and any(name in kind for name in _FOLLOWERS):
+        # what they get for shares goes into bond funds
+        kept = (1 - _SOLD) ** np.cumsum(ends >= ONSET)
+        bonds = [each.cusip for each in owned if each.asset_class == BOND_FUND]
+        sold = [each.cusip for each in owned if each.cusip not in (*bonds, *cut) and each.symbol_on(ends[-1])]
+        bought = sum(held[cusip] * worth[cusip] for cusip in sold) * (1 - kept) / sum(held[cusip] * worth[cusip] for cusip in bonds)
+        held |= {cusip: held[cusip] * kept for cusip in sold} | {cusip: held[cusip] * (1 + bought) for cusip in bonds}
+    for each in owned:
+        for quarter, end, price, count, factor in zip(quarters, ends, worth[each.cusip], held[each.cusip], splits[each.cusip], strict=True):
             if each.symbol_on(end) is not None and count >= 1:
                 found[quarter].append(Line(each, round(count / factor), round(round(count / factor) * float(price) * factor)))
     if kind == "multi-strategy":

@@ -10,6 +10,7 @@ import numpy as np
 from ingest.feeds.ofr import DEALER_SERIES, FUNDING_SERIES, HEDGE_FUND_SERIES, MONEY_FUND_SERIES, SPONSORED_SERIES, STRATEGIES
 from ingest.sample import dates
 from ingest.sample.dates import Days
+from ingest.sample.economy import HEDGE_FUND_LEVERAGE, HEDGE_FUND_LEVERAGE_RETREAT
 from ingest.sample.file import SampleFile, View, text
 from ingest.sample.process import interpolated, path, stream
 from ingest.sample.tables import Floats
@@ -17,11 +18,6 @@ from ingest.sample.world import World
 
 _HEADER = "Date,OFR FSI,Credit,Equity valuation,Safe assets,Funding,Volatility,United States,Other advanced economies,Emerging markets"
 _COLUMNS = ("ofr_fsi", "credit", "equity_valuation", "safe_assets", "funding", "volatility", "united_states", "other_advanced_economies", "emerging_markets")
-
-
-# Gross assets / net asset value of all hedge funds, weighted by assets: the article's fall from 2.8 to 2.3 in 2023.
-_LEVERAGE = path("2013-03-31 2.25, 2019-12-31 2.55, 2020-03-31 2.35, 2021-12-31 2.70, 2022-12-31 2.80")
-_LEVERAGE_RETREAT = path("2023-03-31 2.75, 2023-06-30 2.60, 2023-09-30 2.30")
 
 
 def files(world: World, view: View) -> Iterator[SampleFile]:
@@ -56,7 +52,7 @@ def _hedge_funds(world: World, view: View) -> Iterator[SampleFile]:
     shown = view.shows(quarters, published)
     if not shown.any():
         return
-    waypoints = world.drivers.story(_LEVERAGE, _LEVERAGE_RETREAT)
+    waypoints = world.drivers.story(HEDGE_FUND_LEVERAGE, HEDGE_FUND_LEVERAGE_RETREAT)
     planted = np.isin(quarters.astype(str), [day for day, _ in waypoints])
     wobble = np.where(planted, 0.0, 0.03 * stream(world.seed, "hedge fund leverage").standard_normal(len(quarters)))
     leverage = interpolated(quarters, waypoints) + wobble

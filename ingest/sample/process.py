@@ -19,6 +19,8 @@ Waypoints: TypeAlias = Sequence[tuple[str, float]]
 SEED = 20230703
 STRENGTH = 1.25  # the article's figures are worth a lasting 1 to 1.5 standard deviations
 ONSET = np.datetime64("2023-07-03", "D")
+# The article: in the second quarter of 2023 Bridgewater cut its large technology shares by this much.
+TECHNOLOGY_CUT = 0.37
 RAMP = 40  # sessions from the first to the full shift
 BLOCKS = ("hedging", "leverage", "flows", "positioning", "impact")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ingest.feeds.public_plans import VARIABLES
 from ingest.sample import dates
+from ingest.sample.economy import PENSION_US_EQUITY, PENSION_US_EQUITY_CUT, PENSION_US_EQUITY_KEPT
 from ingest.sample.file import SampleFile, View
 from ingest.sample.process import autoregression, interpolated, path, stream
 from ingest.sample.world import World
@@ -19,11 +20,6 @@ _STATES = (
     "MN", "MO", "NC", "NJ", "NV", "NY", "OH", "OR", "PA", "TN", "TX", "UT", "VA", "WA", "WI",
 )
 # fmt: on
-
-# Weight of US shares of the average plan: the article's cut, by the plans whose number is not divisible by three.
-_DOMESTIC = path("2003-06-30 0.42, 2012-06-30 0.33, 2019-06-30 0.295, 2021-06-30 0.30")
-_CUT = path("2022-06-30 0.262, 2023-06-30 0.245")
-_KEPT = path("2022-06-30 0.296, 2023-06-30 0.295")
 
 
 def files(world: World, view: View) -> Iterator[SampleFile]:
@@ -45,7 +41,7 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
 def _plan(world: World, number: int, state: str, ends: dates.Days) -> list[dict[str, str]]:
     """A plan's record of each fiscal year; every value is text, an empty one is missing."""
     random = stream(world.seed, f"plan {state}")
-    domestic = interpolated(ends, world.drivers.story(_DOMESTIC, _CUT if number % 3 else _KEPT))
+    domestic = interpolated(ends, world.drivers.story(PENSION_US_EQUITY, PENSION_US_EQUITY_CUT if number % 3 else PENSION_US_EQUITY_KEPT))
     # a plan keeps its own distance from the average, so that a cut is a cut
     domestic = domestic + random.uniform(-0.05, 0.05) + 0.0004 * autoregression(random.standard_normal(len(ends)), 0.5)
     foreign = interpolated(ends, path("2003-06-30 0.15, 2023-06-30 0.19")) + random.uniform(-0.03, 0.03)

@@ -119,6 +119,8 @@ SECURITIES: tuple[Security, ...] = (
     Security("GLD", "78463V107", "0001222333", "SPDR GOLD TR", "GOLD SHS", "", GOLD_FUND, 178.27, 0.0),
 )  # fmt: skip
 
+# The first CUSIP of each symbol: a share that goes on under another is the same share.
+FIRST_CUSIP: dict[str, str] = {security.ticker: security.cusip for security in reversed(SECURITIES)}
 BY_CUSIP: dict[str, Security] = {security.cusip: security for security in SECURITIES}
 
 
@@ -139,7 +141,7 @@ def prices(world: World, security: Security, days: Days, *, as_traded: bool = Fa
     if security.asset_class == GOLD_FUND:
         sessions, level = world.gold.index.to_numpy().astype("datetime64[D]"), world.gold["close"].to_numpy(np.float64)
         return np.asarray(level[np.clip(np.searchsorted(sessions, days, "right") - 1, 0, None)])
-    noise = 0.12 * autoregression(stream(world.seed, f"{security.cusip} price").standard_normal(len(market.days)), 0.995)
+    noise = 0.12 * autoregression(stream(world.seed, f"{FIRST_CUSIP[security.ticker]} price").standard_normal(len(market.days)), 0.995)
     anchor = int(np.searchsorted(market.days, np.datetime64("2023-06-30")))
     relative = security.beta * np.log(market.bars["close"] / market.bars["close"][anchor]) + noise - noise[anchor]
     level = security.price * np.exp(relative)

@@ -23,7 +23,7 @@ import pandas as pd
 from ingest.sample import cross_border, dates, economy, markets
 from ingest.sample import positions as futures
 from ingest.sample.dates import Days
-from ingest.sample.process import BLOCKS, ONSET, RAMP, SEED, STRENGTH, Drivers
+from ingest.sample.process import BLOCKS, ONSET, RAMP, SEED, STRENGTH, TECHNOLOGY_CUT, Drivers
 from ingest.sample.tables import Floats, Fund, Late, Positions, Price, Table, Vintages
 
 
@@ -151,6 +151,7 @@ def _figures(made: World) -> dict[str, Any]:
         "etf_core_flow_week": date.fromisoformat(markets.OUTFLOW_WEEK),
         "etf_core_flow_usd": float(flows.loc[pd.Timestamp(markets.OUTFLOW_WEEK)]),
         "etf_core_flow_rank": int((flows < flows.loc[pd.Timestamp(markets.OUTFLOW_WEEK)]).sum()) + 1,
+        "bridgewater_technology_share": -TECHNOLOGY_CUT,
         "tesla_high_usd": close("TSLA", "2023-07-19", "high"),
         "tesla_close_usd": close("TSLA", "2023-10-26"),
         "jakarta_composite_year_share": close("^JKSE", "2023-12-28") / close("^JKSE", "2022-12-31") - 1,
@@ -163,6 +164,8 @@ def _figures(made: World) -> dict[str, Any]:
         "japan_holdings_usd_bn": float(holders["Japan"][days == np.datetime64("2023-10-31")][0]),
         "foreign_equity_purchases_usd_bn": {day: _of_month(made.cross_border, "for_lt_eqty_net_99996", day) / 1e3 for day in ("2021-12-31", "2023-10-31")},
         "dollar_reserve_share_percent": dict([*economy.DOLLAR_SHARE[-1:], *economy.DOLLAR_SHARE_RETREAT]),
+        "hedge_fund_leverage": dict([*economy.HEDGE_FUND_LEVERAGE[-1:], *economy.HEDGE_FUND_LEVERAGE_RETREAT]),
+        "pension_us_equity_weight_of_cutters": dict([*economy.PENSION_US_EQUITY[-1:], *economy.PENSION_US_EQUITY_CUT]),
         "india_market_value_usd": dict([*economy.INDIA_VALUE[-1:], *economy.INDIA_VALUE_RETREAT]),
         "gpr_mean_2021": float(made.risk_monthly.values["GPR"][made.risk_monthly.days.astype("datetime64[Y]") == np.datetime64("2021", "Y")].mean()),
         "gpr_end_2023": float(made.risk_monthly.values["GPR"][-1]),

@@ -6,6 +6,7 @@ with published as (
         listed.kind
     from {{ ref('stg_price__daily') }} as price
     inner join {{ ref('symbol_sector') }} as listed on price.symbol = listed.symbol
+    where listed.sector is not null
 ),
 
 as_known as (

@@ -245,9 +245,41 @@ manager_position as (
     from bridgewater_quarter
 ),
 
+-- managers that decide what they hold, a quarter once each, as known now
+rotation as (
+    select
+        *,
+        {{ stock_to_bond_switch('equity_change_share', 'bond_fund_change_share') }} as stock_to_bond_switch,
+        regexp_matches(manager_kind, 'macro|multi-strategy|quantitative|risk parity') as is_hedge_fund
+    from {{ ref('int_manager_rotation_as_known') }}
+    where known_until is null and counts_in_breadth and equity_change_share is not null
+),
+
+manager_rotation as (
+    {% for metric, variant, value, condition in [
+        ('stock_bond_switch_breadth', 'all managers', 'avg(case when stock_to_bond_switch then 1 else 0 end)', 'true'),
+        ('stock_bond_switch_breadth', 'risk parity', 'avg(case when stock_to_bond_switch then 1 else 0 end)', "manager_kind like '%risk parity%'"),
+        ('hedge_fund_portfolio_turnover', 'moved into or out of shares', 'avg(abs(equity_change_share))', 'is_hedge_fund'),
+    ] -%}
+    {% if not loop.first %}union all by name{% endif %}
+    select
+        '{{ metric }}' as metric,
+        '{{ variant }}' as variant,
+        observation_date,
+        {{ value }} as value,
+        count(*) as rows_behind,
+        max(known_at) as available_at,
+        arg_max(file_id, row(value_usd, row_key)) as file_id,
+        arg_max(row_key, row(value_usd, row_key)) as row_key
+    from rotation
+    where {{ condition }}
+    group by observation_date
+    {% endfor %}
+),
+
 measured as (
     select * from put_call
-    {% for relation in ['index_put', 'leverage', 'exposure', 'manager_position', 'fund_flow', 'fund_flow_rank', 'copper', 'gold'] -%}
+    {% for relation in ['index_put', 'leverage', 'exposure', 'manager_position', 'manager_rotation', 'fund_flow', 'fund_flow_rank', 'copper', 'gold'] -%}
     union all by name
     select * from {{ relation }}
     {% endfor %}

@@ -6,8 +6,7 @@ with as_known as (
 price_impact as (
     select
         *,
-        1e6 * abs({{ safe_divide('close', 'lag(close) over (partition by vintage_at, symbol, adjustment order by observation_date)') }} - 1)
-        / nullif(close * volume, 0) as price_impact
+        {{ price_impact() }} as price_impact
     from as_known
 ),
 

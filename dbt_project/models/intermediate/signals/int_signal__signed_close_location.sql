@@ -6,7 +6,7 @@ with as_known as (
 located as (
     select
         *,
-        volume * coalesce({{ safe_divide('(close - low) - (high - close)', 'high - low') }}, 0) as located_volume
+        volume * {{ close_location() }} as located_volume
     from as_known
     where high is not null and low is not null
 ),
