@@ -6,7 +6,7 @@ with question as (
         claim.claim_id,
         claim.comparison,
         claim.period_from,
-        least(claim.period_to, {{ last_ended_day() }}) as period_to,
+        claim.period_to,
         claim.metric,
         measure.variant,
         -- changes are read at their end, or at the extreme on the way there
