@@ -227,7 +227,36 @@ def _signal_alert(columns: Iterable[str]) -> list[Check]:
     ]
 
 
+def _claim_check(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "one_line_speaks_for_each_claim",
+            "Of the variants of a claim exactly one speaks for it.",
+            "critical",
+            "select claim_id, count(*) filter (where is_used) as lines_used\nfrom {batch}\ngroup by claim_id\nhaving lines_used <> 1",
+        ),
+        Check(
+            "verdict_has_its_ground",
+            "A claim is confirmed or refuted by a value that rests on rows of a landed file; one that is not measurable says why.",
+            "critical",
+            query(
+                """
+                select claim_id, variant, verdict, measured_to, rows_used, file_id, why
+                from {batch}
+                where
+                    case
+                        when verdict in ('confirmed', 'refuted') then measured_to is null or rows_used = 0 or file_id is null
+                        when verdict in ('not measurable', 'scenario') then coalesce(why, '') = ''
+                        else true
+                    end
+                """
+            ),
+        ),
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
+    "fct_claim_check": _claim_check,
     "fct_retreat_index_daily": _retreat_index,
     "fct_signal_alert": _signal_alert,
 }

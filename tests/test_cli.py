@@ -46,6 +46,36 @@ def test_query_as_json_and_csv(sample_home: Path) -> None:
     assert (code, output) == (0, "formula,two\n'=1+1,2\n")
 
 
+def test_claims_show_the_line_that_speaks_for_each(sample_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    code, output, errors = run("claims", home=sample_home)
+    assert code == 0
+    lines = output.splitlines()
+    assert lines[0].split() == ["claim", "statement", "claimed", "measured", "verdict", "why"]
+    (ratio,) = (line for line in lines if line.startswith("P1-1 "))
+    assert "0.7203" in ratio and "confirmed" in ratio and "equity, 5 sessions" in ratio
+    assert lines[-1].startswith("55 claims: ")
+    assert sum(int(part.split()[0]) for part in lines[-1].partition(": ")[2].split(", ")) == 55
+    assert "sample world" in errors
+
+
+def test_claims_as_json_hold_every_variant(sample_home: Path) -> None:
+    code, output, _ = run("claims", "--json", home=sample_home)
+    rows = json.loads(output)
+    assert code == 0
+    assert [row["claim_id"] for row in rows if row["is_used"]][:8] == ["I-1", "I-2", "I-3", "I-4", "I-5", "I-6", "I-7", "P1-1"]
+    assert [row["is_used"] for row in rows if row["claim_id"] == "P1-1"] == [True] + [False] * 14
+
+
+def test_claims_of_a_build_without_a_ledger(sample_home: Path, tmp_path: Path) -> None:
+    shutil.copytree(sample_home / "published", tmp_path / "published", symlinks=True)
+    (tmp_path / "published" / "current.duckdb").resolve().chmod(0o644)
+    with duckdb.connect(str(tmp_path / "published" / "current.duckdb")) as connection:
+        connection.execute("drop table signals.fct_claim_check")
+    code, _, errors = run("claims", home=tmp_path)
+    assert code == 2 and "no claims ledger: run `make refresh`" in errors
+
+
 @pytest.mark.parametrize(
     ("sql", "says"),
     [
@@ -197,7 +227,7 @@ def test_builds_and_rollback_to_one_not_kept(sample_home: Path) -> None:
 
 
 def test_no_build_yet(tmp_path: Path) -> None:
-    for arguments in (("query", "select 1"), ("builds",), ("gate", "raw"), ("quarantine", "list")):
+    for arguments in (("query", "select 1"), ("claims",), ("builds",), ("gate", "raw"), ("quarantine", "list")):
         code, _, errors = run(*arguments, home=tmp_path / "nothing")
         assert code == 2 and "make refresh" in errors, arguments
 

@@ -133,12 +133,16 @@ PROJECT_FILES = {
     """,
     "marts/signals/fct_retreat_index_daily.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/signals/fct_etf_flow_weekly.sql": "select * from {{ source('vanguard', 'vanguard_nav') }}",
+    "marts/signals/fct_claim_check.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/signals/fct_short_interest.sql": """
         select * from {{ source('vanguard', 'vanguard_nav') }} left join {{ ref('stg_cboe__put_call') }} using (observation_date)
     """,
     "marts/signals/fct_signal_alert.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/signals/_models.yml": """
         models:
+          - name: fct_claim_check
+            config: {meta: {grain: [claim_id, variant]}}
+            columns: []
           - name: fct_retreat_index_daily
             config: {meta: {grain: [observation_date]}}
             columns:
@@ -232,7 +236,12 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
             select
                 trading_day as observation_date, 50 + hedging + flows as retreat_index, 0.5::double as breadth,
                 hedging as hedging_contribution, flows as flows_contribution
-            from (select *, 10 * sin(epoch(trading_day) / 1e6) as hedging, 5 * cos(epoch(trading_day) / 1e6) as flows from trading_day)
+            from (select *, 10 * sin(epoch(trading_day) / 1e6) as hedging, 5 * cos(epoch(trading_day) / 1e6) as flows from trading_day);
+            create table signals.fct_claim_check as
+            from (values
+                ('P1-1', 'equity', true, 'confirmed', 0.72, 5, 1, 'equity: 0.72'), ('P1-1', 'total', false, 'refuted', 0.95, 5, 1, 'total: 0.95'),
+                ('P1-6', 'none', true, 'not measurable', null, 0, null, 'no public source')
+            ) as line (claim_id, variant, is_used, verdict, measured_to, rows_used, file_id, why)
             """
         )
 
@@ -637,6 +646,12 @@ MART_DEFECTS = {
         "episodes_in_order",
     ),
     "mart not built": ("drop table signals.fct_retreat_index_daily", "suite_run"),
+    "two lines speak for a claim": ("update signals.fct_claim_check set is_used = true", "one_line_speaks_for_each_claim"),
+    "no line speaks for a claim": ("update signals.fct_claim_check set is_used = false where variant = 'equity'", "one_line_speaks_for_each_claim"),
+    "verdict without a value": ("update signals.fct_claim_check set measured_to = null", "verdict_has_its_ground"),
+    "verdict without a file": ("update signals.fct_claim_check set file_id = null", "verdict_has_its_ground"),
+    "verdict of another name": ("update signals.fct_claim_check set verdict = 'true'", "verdict_has_its_ground"),
+    "nothing measured and no reason": ("update signals.fct_claim_check set why = null where variant = 'none'", "verdict_has_its_ground"),
 }
 
 

@@ -5,11 +5,14 @@ The few figures here are public facts (a closing price, a published total), each
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import exchange_calendars
+import pandas as pd
 import pytest
 
 from tests.conftest import command
@@ -96,6 +99,85 @@ def test_every_record_is_read(replayed: Path, name: str, feed: str, records: int
 )
 def test_values_are_those_of_the_files(replayed: Path, sql: str, expected: list[tuple[object, ...]]) -> None:
     assert rows(replayed, sql) == expected
+
+
+def _claim(home: Path, claim: str, variant: str) -> tuple[object, ...]:
+    with duckdb.connect(str(home / "published" / "current.duckdb"), read_only=True) as connection:
+        columns = "verdict, measured_from, measured_to, start_date, observation_date, why"
+        return connection.execute(f"select {columns} from signals.fct_claim_check where claim_id = ? and variant = ?", [claim, variant]).fetchall()[0]
+
+
+def test_claims_about_volatility_and_bitcoin(replayed: Path, realdata: Path) -> None:
+    """The VIX did not reach the top twentieth of its three years after June 2023; bitcoin rose by 28.6%, not 35%."""
+    level = pd.read_csv(realdata / "cboe" / "VIX_History.csv", index_col=0, parse_dates=True)["CLOSE"]
+    # Cboe has rows on holidays, which are no sessions; a rank is among the 756 sessions before and the session itself
+    level = level[level.index.isin(exchange_calendars.get_calendar("XNYS", start="1990-01-02", end="2023-12-31").sessions)]
+    rank = level.rolling(757).apply(lambda window: (window <= window.iloc[-1]).mean())["2023-07-01":"2023-12-31"]
+    verdict, _, measured, _, day, _ = _claim(replayed, "I-6", "VIX")
+    assert rank.max() < 0.95
+    assert (verdict, measured, day) == ("refuted", pytest.approx(rank.max()), rank.idxmax().date())
+    price = pd.read_csv(realdata / "fred" / "CBBTCUSD.csv", index_col=0, parse_dates=True, na_values=".").iloc[:, 0]
+    october = price["2023-10-31"] / price["2023-09-30"] - 1
+    verdict, _, measured, *_ = _claim(replayed, "P3-6", "Coinbase")
+    assert round(october, 3) == 0.286
+    assert (verdict, measured) == ("refuted", pytest.approx(october))
+
+
+def test_claims_about_japan(replayed: Path, realdata: Path) -> None:
+    """Japan held more Treasuries in October 2023 than at the end of 2022, and more than any other country."""
+    text = (realdata / "tic" / "mfhhis01.txt").read_text(encoding="latin-1").splitlines()
+    # the block of a year: a line of months, newest first, and a line `Country  2023 ...` below it
+    at = next(place for place, line in enumerate(text) if line.split("\t")[:2] == ["Country", "2023"])
+    months = [cell.strip() for cell in text[at - 1].split("\t")[1:]]
+    before = next(place for place, line in enumerate(text) if line.split("\t")[:2] == ["Country", "2022"])
+    held = {line.split("\t")[0].strip(): line.split("\t")[1:] for line in text[at + 1 : before] if re.match(r"\"?[A-Z][^\t]*\t[\d.]+\t", line)}
+    december = next(line.split("\t")[1] for line in text[before:] if line.startswith("Japan"))
+    october = months.index("Oct")
+    verdict, start, end, _, day, _ = _claim(replayed, "P2-4", "holdings")
+    assert float(held["Japan"][october]) > float(december)
+    assert (verdict, start, end, str(day)) == ("refuted", 1e9 * float(december), 1e9 * float(held["Japan"][october]), "2023-10-31")
+    # below the countries stand the rest of the world, the total and the official holders
+    countries = {name: float(held[name][october]) for name in list(held)[: list(held).index("All Other")]}
+    assert max(countries, key=lambda name: countries[name]) == "Japan"
+    assert _claim(replayed, "P2-9", "countries")[:3] == ("confirmed", None, 1)
+
+
+def test_claims_about_risk_and_gold(replayed: Path, realdata: Path) -> None:
+    """Geopolitical risk rose; one gold fund, of 918 tonnes at the end of 2022, is no measure of 2,600 tonnes in all of them."""
+    book = pd.read_excel(realdata / "gpr" / "data_gpr_export.xls", index_col=0, engine="calamine")["GPR"]
+    means = [book[f"{year}-01" : f"{year}-12"].mean() for year in (2021, 2023)]
+    assert _claim(replayed, "P2-8", "mean of 12 months")[:3] == ("confirmed", pytest.approx(means[0]), pytest.approx(means[1]))
+    gold = pd.read_csv(realdata / "gld" / "GLD_US_archive_EN.csv", skipinitialspace=True)
+    gold.index = pd.to_datetime(gold.iloc[:, 0], format="%d-%b-%Y")
+    tonnes = pd.to_numeric(gold[next(name for name in gold if "Tonnes" in name)], errors="coerce")["2022-12-30":"2023-12-31"].dropna()
+    verdict, start, highest, *_ = _claim(replayed, "P3-5", "SPDR Gold Shares")
+    assert (verdict, start, highest) == ("not measurable", tonnes.iloc[0], tonnes.iloc[1:].max())
+    assert highest < 2600
+
+
+def test_a_total_ratio_of_072_is_no_high(replayed: Path, realdata: Path) -> None:
+    """The archive of total put/call ratios ends in 2019, before the claim's period: no verdict, but what it says of the figure."""
+    table = pd.read_csv(realdata / "cboe" / "totalpc.csv", skiprows=2, skipinitialspace=True)
+    table.columns = table.columns.str.strip().str.upper()
+    ratio = table["PUTS"] / table["CALLS"]
+    verdict, _, measured, *_, why = _claim(replayed, "P1-1", "total, 1 session")
+    assert (ratio > 0.72).mean() > 0.95
+    assert (verdict, measured) == ("not measurable", None)
+    assert "the claim needs 2020-03-01 to 2023-08-31" in why
+    assert float(why.split("% of ")[0].rsplit(" ", 1)[1]) == pytest.approx(100 * (ratio > 0.72).mean(), abs=0.06)
+
+
+def test_claims_these_files_do_not_cover_name_the_feed(replayed: Path) -> None:
+    query = """
+        select claim_id, why from signals.fct_claim_check
+        where is_used and verdict = 'not measurable' and why not like 'comes with %' and why not like 'no public source%'
+    """
+    with duckdb.connect(str(replayed / "published" / "current.duckdb"), read_only=True) as connection:
+        lines = dict(connection.execute(query).fetchall())
+        measured = connection.execute("select claim_id from signals.fct_claim_check where is_used and verdict in ('confirmed', 'refuted')").fetchall()
+    assert {claim for (claim,) in measured} == {"I-6", "P2-4", "P2-8", "P2-9", "P3-6"}
+    assert {why.split(": needs ")[0] for why in lines.values()} == {"no figure is known"}
+    assert lines["P2-1"].endswith("needs fred_series") and lines["P3-2"].endswith("needs own_series (vietnam_foreign_ownership)")
 
 
 def test_later_edition_of_a_year_adds_only_new_rows(realdata: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_persistence_is_that_of_the_window() -> None:
 
 def spread(window: list[float]) -> float:
     """1.4826 x median absolute deviation, or 1.2533 x mean absolute deviation where that is 0."""
-    away = [abs(each - float(np.median(window))) for each in window]
+    away = np.abs(np.array(window) - np.median(window))
     return 1.4826 * float(np.median(away)) or 1.2533 * float(np.mean(away))
 
 

@@ -11,6 +11,8 @@ import io
 import json
 import shutil
 import sys
+import textwrap
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
@@ -90,6 +92,7 @@ def main() -> None:
     ebbtide refresh                    build the warehouse (EBBTIDE_SOURCE: sample, live, replay:FOLDER)
     ebbtide query "from signals.fct_retreat_index_daily order by 1 desc limit 5"
     ebbtide trace fct_signal_daily signal_id=vix_log observation_date=2023-12-29
+    ebbtide claims                     what the article claims, what is measured, the verdict
     ebbtide feeds                      what is fed, how fresh
     ebbtide backfill FEED --from DATE  fetch the past of a feed from its live provider
     ebbtide doctor                     settings, keys, disk, lock, last build
@@ -336,6 +339,75 @@ def trace(model: str, conditions: tuple[str, ...], as_json: bool) -> None:
         click.echo("\n".join(as_lines(found)))
     if found["build"] and found["build"]["source"] == "sample":
         click.echo("(sample world: invented figures)", err=True)
+
+
+@main.command()
+@JSON_OPTION
+@checked
+def claims(as_json: bool) -> None:
+    """Each claim of the article with what is measured, the verdict and why.
+
+    One row a claim, that of the variant that speaks for it. With --json every variant, with all columns of signals.fct_claim_check.
+
+    \b
+    Examples:
+      ebbtide claims
+      ebbtide claims --json
+    """
+    import duckdb
+
+    from warehouse.connection import connect_published
+
+    with connect_published(load_settings()) as connection:
+        try:
+            result = connection.execute(
+                "from signals.fct_claim_check order by split_part(claim_id, '-', 1), cast(split_part(claim_id, '-', 2) as integer), is_used desc, variant"
+            )
+        except duckdb.CatalogException:
+            raise WrongUse("the published build has no claims ledger: run `make refresh` first") from None
+        columns = [column[0] for column in result.description or []]
+        rows = result.fetchall()
+        source = connection.execute("select source from meta.build order by build_id desc limit 1").fetchone()
+    if as_json:
+        show(columns, rows, as_json)
+    else:
+        _show_claims([row for row in (dict(zip(columns, row, strict=True)) for row in rows) if row["is_used"]])
+    if source and source[0] == "sample":
+        click.echo("(sample world: invented figures)", err=True)
+
+
+def _show_claims(lines: Sequence[dict[str, Any]]) -> None:
+    """A table of claims as wide as the terminal, and how many there are of each verdict."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("claim", "statement", "claimed", "measured", "verdict", "why", box=None, pad_edge=False)
+    for line in lines:
+        table.add_row(
+            line["claim_id"],
+            escape(textwrap.shorten(line["statement"], 60, placeholder="...")),
+            _change(line["claimed_from"], line["claimed_to"]),
+            _change(line["measured_from"], line["measured_to"]),
+            line["verdict"],
+            escape(line["why"]),
+        )
+    console = Console()
+    console.print(table)
+    counts = Counter(line["verdict"] for line in lines)
+    console.print(f"{len(lines)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
+
+
+def _change(start: float | None, end: float | None) -> str:
+    """A figure, or two with the way between them, as short as they can be told."""
+    return " to ".join(_short(value) for value in (start, end) if value is not None)
+
+
+def _short(value: float) -> str:
+    for size, suffix in ((1e12, "tn"), (1e9, "bn"), (1e6, "mn")):
+        if abs(value) >= size:
+            return f"{value / size:.4g}{suffix}"
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _safe_cell(value: Any) -> Any:

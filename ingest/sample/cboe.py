@@ -56,6 +56,7 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
 # Dollars traded a day on the NYSE, billions: the article's fall from 45 to 38 in 2023.
 _NYSE_TURNOVER = path("2004-01-02 40, 2008-10-10 75, 2012-12-31 28, 2020-03-18 70, 2022-12-30 45")
 _NYSE_TURNOVER_RETREAT = path("2023-02-01 45, 2023-10-02 38, 2023-12-29 38")
+_NYSE_MONTHS = ("2022-12", "2023-10")  # the months the article compares: on average they are on the path
 # Venues with their share of the consolidated tape; the reporting facilities hold what is traded off exchange.
 _VENUES = (
     ("NYSE (N)", 0.10), ("NYSE Arca (P)", 0.09), ("NYSE American (A)", 0.01), ("NASDAQ (Q)", 0.17), ("NASDAQ BX (B)", 0.01),
@@ -68,7 +69,11 @@ def _traded(world: World) -> Floats:
     """Dollars traded by session and venue."""
     days = world.sessions
     noise = 0.16 * autoregression(stream(world.seed, "turnover").standard_normal(len(days)), 0.6)
-    nyse = 1e9 * interpolated(days, world.drivers.story(_NYSE_TURNOVER, _NYSE_TURNOVER_RETREAT)) * np.exp(noise - 0.5 * 0.16**2)
+    factor = np.exp(noise - 0.5 * 0.16**2)
+    for month in _NYSE_MONTHS:
+        in_month = days.astype("datetime64[M]") == np.datetime64(month)
+        factor[in_month] /= factor[in_month].mean()
+    nyse = 1e9 * interpolated(days, world.drivers.story(_NYSE_TURNOVER, _NYSE_TURNOVER_RETREAT)) * factor
     rng = stream(world.seed, "venues")
     shares = np.array([share for _, share in _VENUES]) * np.exp(0.04 * rng.standard_normal((len(days), len(_VENUES))))
     shares[:, 0] = _VENUES[0][1]
