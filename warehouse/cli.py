@@ -377,7 +377,7 @@ def claims(as_json: bool) -> None:
 
 
 def _show_claims(lines: Sequence[dict[str, Any]]) -> None:
-    """A table of claims as wide as the terminal, and how many there are of each verdict."""
+    """A table of claims as wide as the terminal (160 characters where there is none), and how many there are of each verdict."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -393,6 +393,8 @@ def _show_claims(lines: Sequence[dict[str, Any]]) -> None:
             escape(line["why"]),
         )
     console = Console()
+    if not console.is_terminal:
+        console.width = 160
     console.print(table)
     counts = Counter(line["verdict"] for line in lines)
     console.print(f"{len(lines)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
