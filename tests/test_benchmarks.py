@@ -30,4 +30,4 @@ def test_what_an_empty_warehouse_takes_does_not_hide_growth() -> None:
 def test_feeds_of_the_signal_layer_are_those_behind_its_marts() -> None:
     feeds = feeds_of_signals()
     assert {"price_daily", "cboe_put_call", "finra_margin", "ofr_hfm", "public_plan"} <= set(feeds)
-    assert "nbim_holding" not in feeds
+    assert "epu_daily" not in feeds

@@ -335,8 +335,9 @@ def as_lines(found: Mapping[str, Any], width: int | None = None) -> list[str]:
     if found["file"]:
         facts.extend(_file_facts(found["file"], found["row_key"]))
         others = {feed["feed"]: feed["files"] - (feed["feed"] == found["file"]["feed"]) for feed in found["feeds"]}
-        listed = ", ".join(f"{name} {count:,}" for name, count in others.items() if count)
-        facts.append(("other files", f"{sum(others.values()):,} more stand behind the model: {listed}" if listed else "none stand behind the model"))
+        feeds_left = sum(count > 0 for count in others.values())
+        told = f"{sum(others.values()):,} more stand behind the model, of {feeds_left} feeds; --json names them"
+        facts.append(("other files", told if feeds_left else "none stand behind the model"))
     elif not found["feeds"]:
         facts.append(("file", "none: no feed stands behind this model, its rows are kept with the project itself"))
     else:
