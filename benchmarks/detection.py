@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import click
@@ -29,6 +28,7 @@ from scipy.stats import CensoredData, binomtest, chi2, ecdf
 
 from benchmarks import worlds
 from benchmarks.worlds import BURN_IN, DAYS, YEAR, Scenario, Signal, World, schedule, simulate
+from warehouse.dbt import PROJECT
 from warehouse.retreat import (
     CONTAGION,
     ORDERLY_RETREAT,
@@ -44,8 +44,8 @@ from warehouse.retreat import (
     trailing_mean,
     trailing_rms,
 )
+from warehouse.settings import REPOSITORY
 
-ROOT = Path(__file__).resolve().parent.parent
 FROZEN = ("dbt_project/dbt_project.yml", "warehouse/retreat.py", "benchmarks/worlds.py")
 MEMBERS = worlds.signals()
 CORE = np.array([each.is_core for each in MEMBERS])
@@ -79,7 +79,7 @@ RULES = (
 
 def parameters() -> Mapping[str, Any]:
     """The vars of the dbt project."""
-    project = yaml.safe_load((ROOT / "dbt_project" / "dbt_project.yml").read_text(encoding="utf-8"))
+    project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
     variables: Mapping[str, Any] = project["vars"]
     return variables
 
@@ -401,7 +401,7 @@ def _chunks(plan: Sequence[tuple[int, Scenario]], size: int = 20) -> Iterator[Se
 
 def _commit() -> str:
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()
 
     changed = git("status", "--porcelain", "--", *FROZEN)
     return f"{git('log', '-1', '--format=%h of %cs', '--', *FROZEN) or 'no commit'}{', and changes since' if changed else ''}"

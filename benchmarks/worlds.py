@@ -10,12 +10,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from scipy.signal import lfilter
 
-SEED_FILE = Path(__file__).resolve().parent.parent / "dbt_project" / "seeds" / "staging" / "signal.csv"
+from warehouse.dbt import SIGNALS
 
 YEAR = 252
 DAYS = 13 * YEAR
@@ -88,7 +87,7 @@ class World:
 
 def signals() -> tuple[Signal, ...]:
     """The signals of the seed, in its order."""
-    with SEED_FILE.open(encoding="utf-8", newline="") as lines:
+    with SIGNALS.open(encoding="utf-8", newline="") as lines:
         return tuple(
             Signal(
                 row["signal_id"],

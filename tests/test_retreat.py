@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -94,15 +96,24 @@ def spread(window: list[float]) -> float:
     return 1.4826 * float(np.median(away)) or 1.2533 * float(np.mean(away))
 
 
-def reference(values: list[float], yardstick: Yardstick, clip: float) -> list[tuple[float, float, bool]]:
-    """z, chart and freeze of one path, one observation at a time, in plain words."""
-    result: list[tuple[float, float, bool]] = []
+class Judged(NamedTuple):
+    """One observation: z and chart (NaN where there is none), whether its window stood still, and the values in the window."""
+
+    z_score: float
+    cusum: float
+    is_frozen: bool
+    window: list[float]
+
+
+def reference(values: list[float], yardstick: Yardstick, clip: float) -> list[Judged]:
+    """One path, one observation at a time, in plain words."""
+    result: list[Judged] = []
     chart, before, stands_at, stood_for, rest = 0.0, float("nan"), 0, 0, False
     was_high = False
     for n in range(len(values)):
         end = n - yardstick.gap
         if end < 0:
-            result.append((float("nan"), float("nan"), False))
+            result.append(Judged(float("nan"), float("nan"), False, []))
             continue
         if not was_high:
             rest = False
@@ -115,11 +126,11 @@ def reference(values: list[float], yardstick: Yardstick, clip: float) -> list[tu
             stands_at, stood_for = end, 0
         window = values[max(0, stands_at - yardstick.window) : stands_at + 1]
         if len(window) < yardstick.minimum:
-            result.append((float("nan"), float("nan"), frozen))
+            result.append(Judged(float("nan"), float("nan"), frozen, window))
             continue
         median, scale = float(np.median(window)), spread(window)
         if scale == 0:
-            result.append((float("nan"), float("nan"), frozen))
+            result.append(Judged(float("nan"), float("nan"), frozen, window))
             continue
         z = min(clip, max(-clip, (values[n] - median) / scale))
         phi = float(moving_persistence(np.array([values[: stands_at + 1]]), yardstick.window, yardstick.minimum)[0, -1])
@@ -129,7 +140,7 @@ def reference(values: list[float], yardstick: Yardstick, clip: float) -> list[tu
             chart = min(2 * h, max(0.0, chart + (z - phi * before) / (1 - phi**2) ** 0.5 - k))
         before = z
         was_high = chart > h / 2
-        result.append((z, chart, frozen))
+        result.append(Judged(z, chart, frozen, window))
     return result
 
 
@@ -141,10 +152,10 @@ def test_score_equals_a_loop_that_says_what_it_means(seed: int) -> None:
     yardstick = Yardstick(window=40, gap=5, minimum=10, freeze=30, run_length=100)
     found = score(values[None], yardstick, 4)
     expected = reference(values.tolist(), yardstick, 4)
-    assert found.is_frozen[0].tolist() == [each[2] for each in expected]
+    assert found.is_frozen[0].tolist() == [each.is_frozen for each in expected]
     assert 30 < found.is_frozen[0].sum() < 200
-    np.testing.assert_allclose(found.z_score[0], [each[0] for each in expected], rtol=1e-9)
-    np.testing.assert_allclose(found.cusum[0], [each[1] for each in expected], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.z_score[0], [each.z_score for each in expected], rtol=1e-9)
+    np.testing.assert_allclose(found.cusum[0], [each.cusum for each in expected], rtol=1e-6, atol=1e-9)
 
 
 def test_a_drift_does_not_become_its_own_yardstick() -> None:

@@ -96,7 +96,6 @@ def by_evening(signal: dict[str, str], shown: list[Version], days: list[date]) -
 
     signed = [direction * version.value for version in native]
     judged = reference(signed, yardstick, clip)
-    windows = windows_of(judged, yardstick)
 
     result: dict[date, Row] = {}
     known = [version.known for version in shown]
@@ -107,8 +106,7 @@ def by_evening(signal: dict[str, str], shown: list[Version], days: list[date]) -
             continue
         version = shown[newest]
         n = position[version.observed]
-        first, last = windows[n]
-        window = signed[first : max(0, last + 1)]
+        window = judged[n].window
         status, z = "short history", None
         if len(window) >= yardstick.minimum:
             median = float(np.median(window))
@@ -117,23 +115,10 @@ def by_evening(signal: dict[str, str], shown: list[Version], days: list[date]) -
             z = min(clip, max(-clip, (direction * version.value - median) / scale)) if scale > 0 else None
         before = [each.value for each in native[max(0, n - yardstick.window) : n]]
         rank = (1 + sum(value <= version.value for value in before)) / (1 + len(before)) if status != "short history" else None
-        chart = judged[n][1]
+        chart = judged[n].cusum
         age = (end - first_known[version.observed]).total_seconds() / 86400 / int(signal["cadence_days"])
         result[day] = (version.observed, version.value, status, z, rank, None if chart != chart else chart, max(0.0, min(1.0, 3 - age)))
     return result
-
-
-def windows_of(judged: list[tuple[float, float, bool]], yardstick: Yardstick) -> list[tuple[int, int]]:
-    """First and last observation of each one's window, which stands still while the reference says so."""
-    found, stands_at = [], -1
-    for n, (_, _, frozen) in enumerate(judged):
-        end = n - yardstick.gap
-        if not frozen:
-            stands_at = end
-        elif not judged[n - 1][2]:
-            stands_at = end - 1
-        found.append((max(0, stands_at - yardstick.window), stands_at))
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -79,6 +79,12 @@ def moving_median(values: Floats, window: int, minimum: int) -> tuple[Floats, Fl
     return median, scale
 
 
+def window_total(values: Floats | Booleans, first: NDArray[np.int64], last: NDArray[np.int64]) -> Floats:
+    """Sum of the columns from `first` up to, not including, `last`: one pair of bounds a column of the result. By row; no value may be NaN."""
+    summed = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, axis=-1)], axis=-1)
+    return np.asarray(summed[..., last] - summed[..., first])
+
+
 def moving_persistence(values: Floats, window: int, minimum: int) -> Floats:
     """First-order autocorrelation of the last `window` + 1 values up to each column, in [0, 0.99], without the bias of short samples.
 
@@ -90,17 +96,13 @@ def moving_persistence(values: Floats, window: int, minimum: int) -> Floats:
     end = np.arange(1, columns + 1)
     start = np.maximum(end - window - 1, 0)
 
-    def total(x: Floats, first: NDArray[np.int64], last: NDArray[np.int64]) -> Floats:
-        summed = np.concatenate([np.zeros((len(x), 1)), np.cumsum(x, axis=1)], axis=1)
-        return np.asarray(summed[:, last] - summed[:, first])
-
     product = np.zeros_like(level)
     product[:, 1:] = level[:, 1:] * level[:, :-1]
     count = end - start
-    mean = total(level, start, end) / count
-    variance = total(level**2, start, end) / count - mean**2
-    pairs = total(product, np.minimum(start + 1, end), end)
-    led, lagged = total(level, np.minimum(start + 1, end), end), total(level, start, end - 1)
+    mean = window_total(level, start, end) / count
+    variance = window_total(level**2, start, end) / count - mean**2
+    pairs = window_total(product, np.minimum(start + 1, end), end)
+    led, lagged = window_total(level, np.minimum(start + 1, end), end), window_total(level, start, end - 1)
     covariance = (pairs - mean * (led + lagged) + (count - 1) * mean**2) / count
     with np.errstate(divide="ignore", invalid="ignore"):
         phi = covariance / variance
@@ -192,7 +194,7 @@ def score(values: Floats, yardstick: Yardstick, clip: float) -> Score:
         residual = (z - p * before) / np.sqrt(1 - p**2)
         chart = cusum_step(chart, residual, allowance(p), 2 * h)
         z_score[:, n], used_phi[:, n], threshold[:, n] = z, p, h
-        cusum[:, n] = np.where(np.isnan(residual) & np.isnan(z), np.nan, chart)
+        cusum[:, n] = np.where(np.isnan(z), np.nan, chart)
         high = chart > h / 2
         before = np.where(np.isnan(z), before, z)
     return Score(z_score, used_median, used_scale, observations, used_phi, cusum, threshold, is_frozen)
@@ -208,26 +210,20 @@ class Membership:
 
 def trailing_rms(values: Floats, days: int, minimum: int, floor: float) -> Floats:
     """Root mean square of the `days` columns before each one, NaN before `minimum` values, never below `floor`."""
-    known = ~np.isnan(values)
-    squares = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(np.nan_to_num(values) ** 2, axis=-1)], axis=-1)
-    counts = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(known, axis=-1)], axis=-1)
     end = np.arange(values.shape[-1])
     start = np.maximum(end - days, 0)
-    count = counts[..., end] - counts[..., start]
+    count = window_total(~np.isnan(values), start, end)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rms = np.sqrt((squares[..., end] - squares[..., start]) / count)
+        rms = np.sqrt(window_total(np.nan_to_num(values) ** 2, start, end) / count)
     return np.where(count >= minimum, np.maximum(rms, floor), np.nan)
 
 
 def trailing_mean(values: Floats, days: int) -> Floats:
     """Mean of the last `days` columns up to each one, over those that have a value."""
-    known = ~np.isnan(values)
-    total = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(np.nan_to_num(values), axis=-1)], axis=-1)
-    counts = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(known, axis=-1)], axis=-1)
     end = np.arange(1, values.shape[-1] + 1)
     start = np.maximum(end - days, 0)
-    count = counts[..., end] - counts[..., start]
-    return np.where(count > 0, (total[..., end] - total[..., start]) / np.maximum(count, 1), np.nan)
+    count = window_total(~np.isnan(values), start, end)
+    return np.where(count > 0, window_total(np.nan_to_num(values), start, end) / np.maximum(count, 1), np.nan)
 
 
 def shift_evidence(z_score: Floats, weight: Floats, membership: Membership, evidence: Mapping[str, Any]) -> Floats:
@@ -304,11 +300,10 @@ def latch(enter: Booleans, leave: Booleans) -> Booleans:
     return np.asarray((last >= 0) & (np.take_along_axis(change, np.maximum(last, 0), axis=-1) > 0))
 
 
-def days_in_window(condition: Booleans, days: int) -> NDArray[np.int64]:
+def days_in_window(condition: Booleans, days: int) -> Floats:
     """On how many of the last `days` columns the condition held, by row."""
-    total = np.concatenate([np.zeros((len(condition), 1), dtype=np.int64), np.cumsum(condition, axis=1)], axis=1)
-    end = np.arange(1, condition.shape[1] + 1)
-    return np.asarray(total[:, end] - total[:, np.maximum(end - days, 0)])
+    end = np.arange(1, condition.shape[-1] + 1)
+    return window_total(condition, np.maximum(end - days, 0), end)
 
 
 CALM, ORDERLY_RETREAT, CONTAGION, INFLOW = "calm", "orderly_retreat", "contagion", "inflow"

@@ -12,37 +12,36 @@
 -#}
 {% macro manager_position(moment) -%}
     select * from (
-    with reported as (
+    with side as (
         select
-            moment.manager_id,
-            moment.observation_date,
-            moment.before_date,
-            moment.known_at,
-            moment.is_compared,
-            false as is_before,
-            position.* exclude (manager_id, observation_date, accession_number, cik, adds_to_another)
-        from {{ moment }} as moment
-        inner join {{ ref('int_manager_report_position') }} as position
-            on
-                moment.manager_id = position.manager_id and moment.observation_date = position.observation_date
-                and position.in_force_from <= moment.known_at
-                and (position.in_force_until is null or position.in_force_until > moment.known_at)
+            *,
+            observation_date as held_date,
+            false as is_before
+        from {{ moment }}
         union all
         select
-            moment.manager_id,
-            moment.observation_date,
-            moment.before_date,
-            moment.known_at,
-            moment.is_compared,
-            true as is_before,
+            *,
+            before_date as held_date,
+            true as is_before
+        from {{ moment }}
+        where is_compared
+    ),
+
+    reported as (
+        select
+            side.manager_id,
+            side.observation_date,
+            side.before_date,
+            side.known_at,
+            side.is_compared,
+            side.is_before,
             position.* exclude (manager_id, observation_date, accession_number, cik, adds_to_another)
-        from {{ moment }} as moment
+        from side
         inner join {{ ref('int_manager_report_position') }} as position
             on
-                moment.manager_id = position.manager_id and moment.before_date = position.observation_date
-                and position.in_force_from <= moment.known_at
-                and (position.in_force_until is null or position.in_force_until > moment.known_at)
-        where moment.is_compared
+                side.manager_id = position.manager_id and side.held_date = position.observation_date
+                and position.in_force_from <= side.known_at
+                and (position.in_force_until is null or position.in_force_until > side.known_at)
     ),
 
     -- the symbol a security had last at the quarter's end, else its first after it
