@@ -255,8 +255,43 @@ def _claim_check(columns: Iterable[str]) -> list[Check]:
     ]
 
 
+def _spillover(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "shares_add_up_to_100",
+            "The shares of an asset's uncertainty add up to 100 percent.",
+            "critical",
+            f"select observation_date, asset, sum(share_percent) as added_up\nfrom {{batch}}\n"
+            f"group by observation_date, asset\nhaving not abs(sum(share_percent) - 100) <= {ROUNDING}",
+        )
+    ]
+
+
+def _derivatives_concentration(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "eight_hold_no_less_than_four",
+            "The eight largest traders hold at least what the four largest hold.",
+            "critical",
+            query(
+                """
+                select observation_date, contract_code, report_scope
+                from {batch}
+                where
+                    concentration_gross_8_long < concentration_gross_4_long
+                    or concentration_gross_8_short < concentration_gross_4_short
+                    or concentration_net_8_long < concentration_net_4_long
+                    or concentration_net_8_short < concentration_net_4_short
+                """
+            ),
+        )
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
     "fct_claim_check": _claim_check,
+    "fct_derivatives_concentration_weekly": _derivatives_concentration,
     "fct_retreat_index_daily": _retreat_index,
     "fct_signal_alert": _signal_alert,
+    "fct_spillover": _spillover,
 }

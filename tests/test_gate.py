@@ -158,6 +158,17 @@ PROJECT_FILES = {
             config: {meta: {grain: [signal_id, rule, start_date], rows_from: []}}
             columns: []
     """,
+    "marts/scenarios/fct_derivatives_concentration_weekly.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/scenarios/fct_spillover.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/scenarios/_models.yml": """
+        models:
+          - name: fct_derivatives_concentration_weekly
+            config: {meta: {grain: [observation_date, contract_code, report_scope]}}
+            columns: []
+          - name: fct_spillover
+            config: {meta: {grain: [observation_date, asset, from_asset]}}
+            columns: []
+    """,
 }
 
 
@@ -241,7 +252,20 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
             from (values
                 ('P1-1', 'equity', true, 'confirmed', 0.72, 5, 1, 'equity: 0.72'), ('P1-1', 'total', false, 'refuted', 0.95, 5, 1, 'total: 0.95'),
                 ('P1-6', 'none', true, 'not measurable', null, 0, null, 'no public source')
-            ) as line (claim_id, variant, is_used, verdict, measured_to, rows_used, file_id, why)
+            ) as line (claim_id, variant, is_used, verdict, measured_to, rows_used, file_id, why);
+            create schema scenarios;
+            create table scenarios.fct_derivatives_concentration_weekly as
+            from (values
+                (date '2023-12-26', '13874A', 'FutOnly', 0.2, 0.2, 0.3, 0.3, 0.1, 0.1, 0.1, 0.1)
+            ) as report (
+                observation_date, contract_code, report_scope, concentration_gross_4_long, concentration_gross_4_short, concentration_gross_8_long,
+                concentration_gross_8_short, concentration_net_4_long, concentration_net_4_short, concentration_net_8_long, concentration_net_8_short
+            );
+            create table scenarios.fct_spillover as
+            from (values
+                (date '2023-11-24', 'gold', 'gold', 80.0), (date '2023-11-24', 'gold', 'dollar', 20.0),
+                (date '2023-11-24', 'dollar', 'dollar', 70.0), (date '2023-11-24', 'dollar', 'gold', 30.0)
+            ) as share (observation_date, asset, from_asset, share_percent)
             """
         )
 
@@ -651,6 +675,11 @@ MART_DEFECTS = {
     "verdict without a value": ("update signals.fct_claim_check set measured_to = null", "verdict_has_its_ground"),
     "verdict without a file": ("update signals.fct_claim_check set file_id = null", "verdict_has_its_ground"),
     "verdict of another name": ("update signals.fct_claim_check set verdict = 'true'", "verdict_has_its_ground"),
+    "eight traders hold less than four": (
+        "update scenarios.fct_derivatives_concentration_weekly set concentration_net_8_short = 0",
+        "eight_hold_no_less_than_four",
+    ),
+    "share of uncertainty lost": ("delete from scenarios.fct_spillover where asset = 'gold' and from_asset = 'dollar'", "shares_add_up_to_100"),
     "nothing measured and no reason": ("update signals.fct_claim_check set why = null where variant = 'none'", "verdict_has_its_ground"),
 }
 
