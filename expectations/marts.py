@@ -288,10 +288,36 @@ def _derivatives_concentration(columns: Iterable[str]) -> list[Check]:
     ]
 
 
+def _retreat_path(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "path_falls_and_bands_are_in_order",
+            "What is left of the stock falls from quarter to quarter, what is sold is at most what left, and the severe price change is below the mild one.",
+            "critical",
+            query(
+                """
+                with path as (
+                    select *, lag(stock_left_usd, 1, speculative_stock_usd) over (partition by pace, is_hedged order by observation_date) as stock_before
+                    from {batch}
+                )
+                select pace, is_hedged, observation_date, stock_before, stock_left_usd, shares_sold_usd, retreat_usd
+                from path
+                where
+                    stock_left_usd >= stock_before
+                    or shares_sold_usd > retreat_usd
+                    or price_change_severe > price_change
+                    or price_change > price_change_mild
+                """
+            ),
+        )
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
     "fct_claim_check": _claim_check,
     "fct_derivatives_concentration_weekly": _derivatives_concentration,
     "fct_retreat_index_daily": _retreat_index,
+    "fct_retreat_path": _retreat_path,
     "fct_signal_alert": _signal_alert,
     "fct_spillover": _spillover,
 }

@@ -159,11 +159,15 @@ PROJECT_FILES = {
             columns: []
     """,
     "marts/scenarios/fct_derivatives_concentration_weekly.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/scenarios/fct_retreat_path.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/scenarios/fct_spillover.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/scenarios/_models.yml": """
         models:
           - name: fct_derivatives_concentration_weekly
             config: {meta: {grain: [observation_date, contract_code, report_scope]}}
+            columns: []
+          - name: fct_retreat_path
+            config: {meta: {grain: [pace, is_hedged, observation_date]}}
             columns: []
           - name: fct_spillover
             config: {meta: {grain: [observation_date, asset, from_asset]}}
@@ -260,6 +264,14 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
             ) as report (
                 observation_date, contract_code, report_scope, concentration_gross_4_long, concentration_gross_4_short, concentration_gross_8_long,
                 concentration_gross_8_short, concentration_net_4_long, concentration_net_4_short, concentration_net_8_long, concentration_net_8_short
+            );
+            create table scenarios.fct_retreat_path as
+            from (values
+                (0.05, false, date '2024-03-31', 1000, 900, 100, 100, -0.03, -0.05, -0.08),
+                (0.05, false, date '2024-06-30', 1000, 810, 90, 90, -0.06, -0.1, -0.16)
+            ) as path (
+                pace, is_hedged, observation_date, speculative_stock_usd, stock_left_usd, retreat_usd, shares_sold_usd, price_change_mild, price_change,
+                price_change_severe
             );
             create table scenarios.fct_spillover as
             from (values
@@ -679,6 +691,11 @@ MART_DEFECTS = {
         "update scenarios.fct_derivatives_concentration_weekly set concentration_net_8_short = 0",
         "eight_hold_no_less_than_four",
     ),
+    "stock that grows while it leaves": (
+        "update scenarios.fct_retreat_path set stock_left_usd = 950 where observation_date = date '2024-06-30'",
+        "path_falls_and_bands_are_in_order",
+    ),
+    "bands that cross": ("update scenarios.fct_retreat_path set price_change_mild = -0.2", "path_falls_and_bands_are_in_order"),
     "share of uncertainty lost": ("delete from scenarios.fct_spillover where asset = 'gold' and from_asset = 'dollar'", "shares_add_up_to_100"),
     "nothing measured and no reason": ("update signals.fct_claim_check set why = null where variant = 'none'", "verdict_has_its_ground"),
 }
