@@ -255,6 +255,27 @@ def _claim_check(columns: Iterable[str]) -> list[Check]:
     ]
 
 
+def _contagion_path(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "bands_in_order_on_every_day",
+            "The median of the paths lies within its band, and no day of a path is missing.",
+            "critical",
+            query(
+                """
+                with path as (
+                    select *, lag(day, 1, -1) over (partition by shock, asset order by day) as day_before
+                    from {batch}
+                )
+                select shock, asset, day, price_change_low, price_change, price_change_high
+                from path
+                where not (price_change_low <= price_change and price_change <= price_change_high and day = day_before + 1)
+                """
+            ),
+        )
+    ]
+
+
 def _spillover(columns: Iterable[str]) -> list[Check]:
     return [
         Check(
@@ -315,6 +336,7 @@ def _retreat_path(columns: Iterable[str]) -> list[Check]:
 
 RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
     "fct_claim_check": _claim_check,
+    "fct_contagion_path": _contagion_path,
     "fct_derivatives_concentration_weekly": _derivatives_concentration,
     "fct_retreat_index_daily": _retreat_index,
     "fct_retreat_path": _retreat_path,

@@ -161,8 +161,12 @@ PROJECT_FILES = {
     "marts/scenarios/fct_derivatives_concentration_weekly.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/scenarios/fct_retreat_path.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/scenarios/fct_spillover.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/scenarios/fct_contagion_path.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/scenarios/_models.yml": """
         models:
+          - name: fct_contagion_path
+            config: {meta: {grain: [shock, asset, day]}}
+            columns: []
           - name: fct_derivatives_concentration_weekly
             config: {meta: {grain: [observation_date, contract_code, report_scope]}}
             columns: []
@@ -264,6 +268,10 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
             ) as report (
                 observation_date, contract_code, report_scope, concentration_gross_4_long, concentration_gross_4_short, concentration_gross_8_long,
                 concentration_gross_8_short, concentration_net_4_long, concentration_net_4_short, concentration_net_8_long, concentration_net_8_short
+            );
+            create table scenarios.fct_contagion_path as
+            from (values ('crash', 'gold', 0, -0.1, 0.0, 0.1), ('crash', 'gold', 1, -0.2, 0.0, 0.2), ('crash', 'gold', 2, -0.3, 0.0, 0.3)) as path (
+                shock, asset, day, price_change_low, price_change, price_change_high
             );
             create table scenarios.fct_retreat_path as
             from (values
@@ -691,6 +699,8 @@ MART_DEFECTS = {
         "update scenarios.fct_derivatives_concentration_weekly set concentration_net_8_short = 0",
         "eight_hold_no_less_than_four",
     ),
+    "day of a path left out": ("delete from scenarios.fct_contagion_path where day = 1", "bands_in_order_on_every_day"),
+    "sign of a path turned": ("update scenarios.fct_contagion_path set price_change_high = -price_change_high", "bands_in_order_on_every_day"),
     "stock that grows while it leaves": (
         "update scenarios.fct_retreat_path set stock_left_usd = 950 where observation_date = date '2024-06-30'",
         "path_falls_and_bands_are_in_order",
