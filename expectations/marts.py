@@ -276,6 +276,25 @@ def _contagion_path(columns: Iterable[str]) -> list[Check]:
     ]
 
 
+def _minsky(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "shares_of_finance_add_up",
+            "The shares of companies by finance add up to 1 wherever there are companies.",
+            "critical",
+            query(
+                f"""
+                select observation_date, firms, hedge_share, speculative_share, ponzi_share, no_debt_share, unclassified_share
+                from {{batch}}
+                where
+                    firms > 0
+                    and not abs(hedge_share + speculative_share + ponzi_share + no_debt_share + unclassified_share - 1) <= {ROUNDING}
+                """
+            ),
+        )
+    ]
+
+
 def _spillover(columns: Iterable[str]) -> list[Check]:
     return [
         Check(
@@ -338,6 +357,7 @@ RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
     "fct_claim_check": _claim_check,
     "fct_contagion_path": _contagion_path,
     "fct_derivatives_concentration_weekly": _derivatives_concentration,
+    "fct_minsky_quarterly": _minsky,
     "fct_retreat_index_daily": _retreat_index,
     "fct_retreat_path": _retreat_path,
     "fct_signal_alert": _signal_alert,
