@@ -276,6 +276,26 @@ def _contagion_path(columns: Iterable[str]) -> list[Check]:
     ]
 
 
+def _defence(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "what_is_paid_for_adds_up",
+            "The weights of all but futures add up to 1.",
+            "critical",
+            query(
+                f"""
+                select portfolio, sample, horizon_days
+                from {{batch}}
+                where
+                    not abs(
+                        weight_us_shares + weight_emerging_asian_shares + weight_treasury_bonds + weight_gold + weight_yen - 1
+                    ) <= {ROUNDING}
+                """
+            ),
+        )
+    ]
+
+
 def _minsky(columns: Iterable[str]) -> list[Check]:
     return [
         Check(
@@ -356,6 +376,7 @@ def _retreat_path(columns: Iterable[str]) -> list[Check]:
 RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
     "fct_claim_check": _claim_check,
     "fct_contagion_path": _contagion_path,
+    "fct_defence": _defence,
     "fct_derivatives_concentration_weekly": _derivatives_concentration,
     "fct_minsky_quarterly": _minsky,
     "fct_retreat_index_daily": _retreat_index,

@@ -159,6 +159,7 @@ PROJECT_FILES = {
             columns: []
     """,
     "marts/scenarios/fct_derivatives_concentration_weekly.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/scenarios/fct_defence.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/scenarios/fct_minsky_quarterly.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/scenarios/fct_retreat_path.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/scenarios/fct_spillover.sql": "select * from {{ ref('int_signal__put_call') }}",
@@ -170,6 +171,9 @@ PROJECT_FILES = {
             columns: []
           - name: fct_derivatives_concentration_weekly
             config: {meta: {grain: [observation_date, contract_code, report_scope]}}
+            columns: []
+          - name: fct_defence
+            config: {meta: {grain: [portfolio, sample, horizon_days]}}
             columns: []
           - name: fct_minsky_quarterly
             config: {meta: {grain: [observation_date]}}
@@ -276,6 +280,10 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
             create table scenarios.fct_contagion_path as
             from (values ('crash', 'gold', 0, -0.1, 0.0, 0.1), ('crash', 'gold', 1, -0.2, 0.0, 0.2), ('crash', 'gold', 2, -0.3, 0.0, 0.3)) as path (
                 shock, asset, day, price_change_low, price_change, price_change_high
+            );
+            create table scenarios.fct_defence as
+            from (values ('60/40', 'all', 1, 0.6, 0.0, 0.4, 0.0, 0.0)) as defence (
+                portfolio, sample, horizon_days, weight_us_shares, weight_emerging_asian_shares, weight_treasury_bonds, weight_gold, weight_yen
             );
             create table scenarios.fct_minsky_quarterly as
             from (values (date '2023-09-30', 4, 0.5, 0.25, 0.25, 0.0, 0.0)) as quarter (
@@ -709,6 +717,7 @@ MART_DEFECTS = {
     ),
     "day of a path left out": ("delete from scenarios.fct_contagion_path where day = 1", "bands_in_order_on_every_day"),
     "sign of a path turned": ("update scenarios.fct_contagion_path set price_change_high = -price_change_high", "bands_in_order_on_every_day"),
+    "weight counted twice": ("update scenarios.fct_defence set weight_gold = 0.4", "what_is_paid_for_adds_up"),
     "class of companies left out": ("update scenarios.fct_minsky_quarterly set ponzi_share = 0", "shares_of_finance_add_up"),
     "stock that grows while it leaves": (
         "update scenarios.fct_retreat_path set stock_left_usd = 950 where observation_date = date '2024-06-30'",

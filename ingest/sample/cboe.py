@@ -179,7 +179,7 @@ def _histories(world: World, view: View) -> Iterator[SampleFile]:
 
 
 # Files of a month come in one archive, those of the last days singly.
-SETTLEMENTS_FROM = np.datetime64("2022-01-03", "D")
+SETTLEMENTS_FROM = np.datetime64("2017-12-01", "D")
 _SINGLE_FROM = np.datetime64("2023-12-26", "D")
 _MONTH_CODES = "FGHJKMNQUVXZ"
 _LONG_RUN = 20.5  # level to which far expirations tend
@@ -191,13 +191,15 @@ def _settlements(world: World, view: View) -> Iterator[SampleFile]:
     near, far = (world.indices[name]["close"].reindex(pd.DatetimeIndex(days)).to_numpy().tolist() for name in ("VIX", "VIX3M"))
     published = dates.published(days, dates.lag_of("cboe_vx_settlement"))
     monthly, weekly = _expirations(days[0], days[-1] + 330, world.sessions)
+    monthly_days, weekly_days = np.array([each[0] for each in monthly]), np.array([each[0] for each in weekly])
     months: dict[str, list[tuple[str, bytes]]] = {}
     singles: list[SampleFile] = []
     for place in np.flatnonzero(view.shows(days, published)).tolist():
         day = days[place]
-        contracts = [("VX", f"VX/{code}", expires) for expires, code in monthly if expires > day][:9]
-        contracts += [("VX", f"VX{week:02d}/{code}", expires) for expires, week, code in weekly if expires > day][:3]
-        contracts += [("VXM", f"VXM/{code}", expires) for expires, code in monthly if expires > day][:3]
+        next_month, next_week = np.searchsorted(monthly_days, day, "right"), np.searchsorted(weekly_days, day, "right")
+        contracts = [("VX", f"VX/{code}", expires) for expires, code in monthly[next_month : next_month + 9]]
+        contracts += [("VX", f"VX{week:02d}/{code}", expires) for expires, week, code in weekly[next_week : next_week + 3]]
+        contracts += [("VXM", f"VXM/{code}", expires) for expires, code in monthly[next_month : next_month + 3]]
         lines = ["Product,Symbol,Expiration Date,Price"]
         contracts.sort(key=lambda each: (each[0], each[2]))
         lines += [f"{product},{symbol},{expires},{_curve(near[place], far[place], expires - day):.4f}" for product, symbol, expires in contracts]
