@@ -126,6 +126,14 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
         f"'085692' as contract_code, 'FutOnly' as report_scope, cast(200000 * (1 + {noise('day')}) as bigint) as open_interest",
         92,
     )
+    put(
+        connection,
+        "cboe_market_history",
+        "daily",
+        f"venue, 100000000000 * (1 + 0.3 * {noise('day', 'venue')}) as total_notional, 1000000000 as total_shares",
+        28,
+        per="(values ('NYSE (N)'), ('FINRA / NYSE TRF (DN)')) as venue(venue)",
+    )
     put(connection, "gld_archive", "daily", f"800 + 100 * sin({day_number()} / 400.0) + {noise('day')} as tonnes_in_trust", 36)
     put(connection, "finra_margin", "month_ends", f"300000 * (1 + {day_number()} / 5000.0 + 0.1 * {noise('day')}) as debit_balances", 22 * 24)
     put(connection, "gpr_daily", "calendar", f"100 as articles, 80 + 60 * {noise('day')} as gprd", 8 * 24)
