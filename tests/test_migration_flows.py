@@ -73,7 +73,9 @@ def test_only_holdings_are_known_of_bonds_before_the_expanded_survey(connection:
     found = rows(
         connection,
         """
-        select observation_date >= '2023-02-28', count(holdings_change_usd) > 0, count(net_purchases_usd) > 0, count(other_change_usd) > 0, count(valuation_source) > 0
+        select
+            observation_date >= '2023-02-28', count(holdings_change_usd) > 0, count(net_purchases_usd) > 0, count(other_change_usd) > 0,
+            count(valuation_source) > 0
         from fct_cross_border_flow_monthly where instrument = 'corporate bonds' group by all order by 1
         """,
     )
@@ -177,7 +179,9 @@ def test_exchange_rates_are_taken_out_as_by_hand(connection: duckdb.DuckDBPyConn
         return float(rows(connection, query)[0][0])
 
     def worth(series: str | None, power: int, day: str) -> float:
-        return 1.0 if series is None else newest("stg_fred__observation", f"series_id = '{series}' and observation_date <= '{day}' and value is not null") ** power
+        if series is None:
+            return 1.0
+        return newest("stg_fred__observation", f"series_id = '{series}' and observation_date <= '{day}' and value is not null") ** power
 
     share, then = {}, {}
     for currency, (code, series, power) in named.items():
@@ -265,7 +269,8 @@ def test_turnover_of_a_sector_is_that_of_its_symbols_as_known(connection: duckdb
     "mart", ["fct_cross_border_flow_monthly", "fct_sovereign_fund_weight", "fct_reserve_currency_quarterly", "fct_liquidity_stratification_daily"]
 )
 def test_nothing_is_shown_before_it_is_known(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
-    count, unknown, latest = rows(connection, f"select count(*), count(*) filter (where available_at is null or file_id is null), max(available_at) from {mart}")[0]
+    query = f"select count(*), count(*) filter (where available_at is null or file_id is null), max(available_at) from {mart}"
+    count, unknown, latest = rows(connection, query)[0]
     assert count > 100
     assert unknown == 0
     assert latest <= END.replace(tzinfo=None)

@@ -63,9 +63,9 @@ quoted as (
 -- every currency in every quarter: its exchange rate is needed where its share was not told apart yet
 currency_quarter as (
     select
+        named.*,
         quarter.observation_date,
-        quarter.allocated_usd,
-        named.*
+        quarter.allocated_usd
     from quarter
     cross join named
 ),
@@ -73,12 +73,12 @@ currency_quarter as (
 exchanged as (
     select
         currency_quarter.*,
+        quoted.available_at as rate_available_at,
         case
             when currency_quarter.series_id is null then 1
             when date_diff('day', quoted.observation_date, currency_quarter.observation_date) <= {{ var('reserves').exchange_rate_days }}
                 then power(quoted.value, currency_quarter.quoted_in_dollars)
-        end as usd_per_unit,
-        quoted.available_at as rate_available_at
+        end as usd_per_unit
     from currency_quarter
     {{ as_of_join('quoted', 'quoted', ['currency_quarter.series_id = quoted.series_id'], 'currency_quarter.observation_date >= quoted.observation_date') }}
 ),
@@ -91,6 +91,7 @@ in_currency as (
         coalesce(allocated.share, {{ safe_divide('allocated.amount_usd', 'exchanged.allocated_usd') }}) as share,
         allocated.amount_usd,
         exchanged.usd_per_unit,
+        cast(null as double) as gold_tonnes,
         greatest(
             coalesce(allocated.available_at, exchanged.rate_available_at), coalesce(exchanged.rate_available_at, allocated.available_at)
         ) as available_at,
@@ -108,6 +109,8 @@ in_other_currencies as (
         max(allocated_usd) as allocated_usd,
         1 - sum(share) as share,
         max(allocated_usd) - sum(amount_usd) as amount_usd,
+        cast(null as double) as usd_per_unit,
+        cast(null as double) as gold_tonnes,
         max(available_at) as available_at,
         arg_max(file_id, share) as file_id,
         arg_max(row_key, share) as row_key
@@ -122,9 +125,10 @@ gold as (
         quarter.observation_date,
         'gold' as currency,
         quarter.allocated_usd,
-        held.value as gold_tonnes,
+        cast(null as double) as share,
         held.value * 32150.7466 * price.value as amount_usd,
         price.value as usd_per_unit,
+        held.value as gold_tonnes,
         greatest(held.available_at, price.available_at, quarter.available_at) as available_at,
         held.file_id,
         held.row_key
@@ -136,11 +140,8 @@ gold as (
     where held.value is not null and price.value is not null
 )
 
-select
-    *,
-    cast(null as double) as gold_tonnes
-from in_currency
-union all by name
+select * from in_currency
+union all
 select * from in_other_currencies
-union all by name
+union all
 select * from gold

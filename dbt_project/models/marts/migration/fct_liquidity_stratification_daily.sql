@@ -17,8 +17,8 @@ symbol_day as (
         turnover.*,
         listed.sector,
         listed.kind,
-        case when turnover.mean_turnover_year_before_usd is not null then turnover.mean_turnover_usd end as compared_turnover_usd,
-        tape.mean_price_impact
+        tape.mean_price_impact,
+        case when turnover.mean_turnover_year_before_usd is not null then turnover.mean_turnover_usd end as compared_turnover_usd
     from turnover
     inner join {{ ref('symbol_sector') }} as listed on turnover.symbol = listed.symbol
     left join tape

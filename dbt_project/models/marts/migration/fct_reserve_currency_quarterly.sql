@@ -63,20 +63,20 @@ select
     changed.currency,
     changed.amount_usd,
     changed.share,
-    changed.share - changed.share_1q_before as share_change_1q,
-    changed.share - changed.share_4q_before as share_change_4q,
     changed.share_at_rates_4q_before,
-    changed.share - changed.share_at_rates_4q_before as exchange_rate_effect_4q,
-    changed.share_at_rates_4q_before - changed.share_4q_before as quantity_effect_4q,
     as_low_before.lowest_since,
-    changed.share is not null and as_low_before.lowest_since is null as is_lowest_on_record,
     changed.usd_per_unit,
     changed.gold_tonnes,
     changed.share_with_gold,
     changed.share_with_gold_change_4q,
     changed.available_at,
     changed.file_id,
-    changed.row_key
+    changed.row_key,
+    changed.share - changed.share_1q_before as share_change_1q,
+    changed.share - changed.share_4q_before as share_change_4q,
+    changed.share - changed.share_at_rates_4q_before as exchange_rate_effect_4q,
+    changed.share_at_rates_4q_before - changed.share_4q_before as quantity_effect_4q,
+    changed.share is not null and as_low_before.lowest_since is null as is_lowest_on_record
 from changed
 left join as_low_before on changed.observation_date = as_low_before.observation_date and changed.currency = as_low_before.currency
 where changed.share is not null or changed.currency = 'gold'

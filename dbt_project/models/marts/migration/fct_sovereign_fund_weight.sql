@@ -8,8 +8,8 @@ part as (
     select
         observation_date,
         asset_type,
-        coalesce(region, 'not stated') as region,
         country,
+        coalesce(region, 'not stated') as region,
         sum(market_value_usd) as holdings_usd,
         max(available_at) as available_at,
         arg_max(file_id, row(market_value_usd, row_key)) as file_id,
@@ -122,25 +122,32 @@ norway as (
 ),
 
 -- of the other funds what they have to report in the United States; the whole fund, and so the weight, is not known
-reported as (
+part_reported as (
     select
-        observation_date,
-        manager_name as fund,
+        * exclude (asset_class),
         case
             when asset_class in ('share', 'equity fund') then 'US-listed equities'
             when asset_class = 'bond fund' then 'US-listed bond funds'
             when asset_class = 'unknown' then 'US-listed, class unknown'
             else 'US-listed, other'
-        end as asset_class,
+        end as asset_class
+    from {{ ref('fct_manager_rotation_quarterly') }}
+    where manager_kind = 'sovereign' and asset_class <> 'option'
+),
+
+reported as (
+    select
+        observation_date,
+        manager_name as fund,
+        asset_class,
         sum(value_usd) as holdings_usd,
         sum(value_before_usd) as holdings_before_usd,
         sum(active_change_usd) as active_change_usd,
         max(available_at) as available_at,
         arg_max(file_id, row(value_usd, row_key)) as file_id,
         arg_max(row_key, row(value_usd, row_key)) as row_key
-    from {{ ref('fct_manager_rotation_quarterly') }}
-    where manager_kind = 'sovereign' and asset_class <> 'option'
-    group by 1, 2, 3
+    from part_reported
+    group by observation_date, manager_name, asset_class
 ),
 
 every_fund as (
@@ -165,11 +172,11 @@ select
     holdings_usd,
     weight,
     previous_observation_date,
-    weight - weight_before as weight_change,
-    weight - weight_year_before as weight_change_1y,
-    holdings_usd - holdings_before_usd as holdings_change_usd,
     active_change_usd,
     available_at,
     file_id,
-    row_key
+    row_key,
+    weight - weight_before as weight_change,
+    weight - weight_year_before as weight_change_1y,
+    holdings_usd - holdings_before_usd as holdings_change_usd
 from every_fund
