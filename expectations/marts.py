@@ -373,14 +373,105 @@ def _retreat_path(columns: Iterable[str]) -> list[Check]:
     ]
 
 
+def _cross_border_flow(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "countries_within_grand_total",
+            # the series of single countries are estimates in part, which need not add up to the last million
+            "Countries without groups do not hold more than the grand total of the same source, by more than 1%: a group taken for a country would.",
+            "warning",
+            query(
+                """
+                select
+                    observation_date, direction, instrument, source_table, max(case when country_code = '99996' then holdings_usd end) as grand_total_usd,
+                    sum(holdings_usd) filter (where not is_aggregate) as added_up_usd
+                from {batch}
+                group by observation_date, direction, instrument, source_table
+                having added_up_usd > 1.01 * grand_total_usd
+                order by observation_date desc
+                """
+            ),
+        )
+    ]
+
+
+def _sovereign_fund(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "fund_neither_halved_nor_doubled",
+            "A whole fund is worth more than half of what it was worth at the period before and less than twice: a list in another unit or cut off is not.",
+            "critical",
+            query(
+                """
+                with worth as (
+                    select fund, observation_date, sum(holdings_usd) as worth_usd
+                    from {batch}
+                    where basis = 'all holdings'
+                    group by fund, observation_date
+                ),
+                compared as (
+                    select *, lag(worth_usd) over (partition by fund order by observation_date) as worth_before_usd
+                    from worth
+                )
+                select *
+                from compared
+                where worth_usd not between worth_before_usd / 2 and worth_before_usd * 2
+                order by observation_date desc
+                """
+            ),
+        )
+    ]
+
+
+def _reserve_currency(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "shares_agree_with_amounts",
+            "The published share of a currency is its amount over all amounts, within 0.2 percentage points: both are published on their own.",
+            "critical",
+            query(
+                """
+                with compared as (
+                    select
+                        observation_date, currency, share,
+                        amount_usd / sum(amount_usd) over (partition by observation_date) as share_of_amounts
+                    from {batch}
+                    where currency <> 'gold'
+                )
+                select *
+                from compared
+                where abs(share - share_of_amounts) > 0.002
+                order by observation_date desc
+                """
+            ),
+        )
+    ]
+
+
+def _liquidity(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "concentration_within_its_limits",
+            "A Herfindahl index lies between 1 / sectors, all alike, and 1, all in one.",
+            "critical",
+            "select observation_date, sector, sectors, herfindahl\nfrom {batch}\n"
+            f"where herfindahl not between 1.0 / sectors - {ROUNDING} and 1 + {ROUNDING}\norder by observation_date desc",
+        )
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
     "fct_claim_check": _claim_check,
     "fct_contagion_path": _contagion_path,
+    "fct_cross_border_flow_monthly": _cross_border_flow,
     "fct_defence": _defence,
     "fct_derivatives_concentration_weekly": _derivatives_concentration,
+    "fct_liquidity_stratification_daily": _liquidity,
     "fct_minsky_quarterly": _minsky,
+    "fct_reserve_currency_quarterly": _reserve_currency,
     "fct_retreat_index_daily": _retreat_index,
     "fct_retreat_path": _retreat_path,
     "fct_signal_alert": _signal_alert,
+    "fct_sovereign_fund_weight": _sovereign_fund,
     "fct_spillover": _spillover,
 }

@@ -126,6 +126,14 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
         f"'085692' as contract_code, 'FutOnly' as report_scope, cast(200000 * (1 + {noise('day')}) as bigint) as open_interest",
         92,
     )
+    put(
+        connection,
+        "cboe_market_history",
+        "daily",
+        f"venue, 100000000000 * (1 + 0.3 * {noise('day', 'venue')}) as total_notional, 1000000000 as total_shares",
+        28,
+        per="(values ('NYSE (N)'), ('FINRA / NYSE TRF (DN)')) as venue(venue)",
+    )
     put(connection, "gld_archive", "daily", f"800 + 100 * sin({day_number()} / 400.0) + {noise('day')} as tonnes_in_trust", 36)
     put(connection, "finra_margin", "month_ends", f"300000 * (1 + {day_number()} / 5000.0 + 0.1 * {noise('day')}) as debit_balances", 22 * 24)
     put(connection, "gpr_daily", "calendar", f"100 as articles, 80 + 60 * {noise('day')} as gprd", 8 * 24)
@@ -250,16 +258,17 @@ def later_warehouse(builds: Path) -> duckdb.DuckDBPyConnection:
 @pytest.mark.parametrize(
     ("table", "keys"),
     [
-        ("fct_signal_daily", ("observation_date", "signal_id")),
-        ("fct_retreat_index_daily", ("observation_date",)),
-        ("fct_tape_daily", ("observation_date", "symbol")),
+        ("signals.fct_signal_daily", ("observation_date", "signal_id")),
+        ("signals.fct_retreat_index_daily", ("observation_date",)),
+        ("signals.fct_tape_daily", ("observation_date", "symbol")),
+        ("migration.fct_liquidity_stratification_daily", ("observation_date", "sector")),
     ],
 )
 def test_past_days_do_not_change_with_later_knowledge(builds: Path, table: str, keys: Sequence[str]) -> None:
     connection = marts(builds / "earlier.duckdb", builds / "later.duckdb")
-    assert connection.execute(f"select max(observation_date) from earlier.signals.{table}").fetchone() == (EARLIER,)
-    past = f"(select * from later.signals.{table} where observation_date <= date '{EARLIER}')"
-    assert_equal(connection, f"(select * from earlier.signals.{table})", past, keys)
+    assert connection.execute(f"select max(observation_date) from earlier.{table}").fetchone() == (EARLIER,)
+    past = f"(select * from later.{table} where observation_date <= date '{EARLIER}')"
+    assert_equal(connection, f"(select * from earlier.{table})", past, keys)
 
 
 def test_index_exists_and_uses_every_core_block(builds: Path) -> None:
@@ -504,13 +513,13 @@ def test_normal_distribution_of_the_index(builds: Path) -> None:
 
 def test_absent_feeds_give_empty_marts(builds: Path) -> None:
     connection = marts(builds / "empty.duckdb")
-    rows = dict(connection.execute("select table_name, estimated_size from duckdb_tables() where schema_name = 'signals'").fetchall())
+    rows = dict(connection.execute("select table_name, estimated_size from duckdb_tables() where database_name = 'empty'").fetchall())
     assert rows.pop("dim_signal") == 38
     # the ledger says of each claim that nothing is known
     assert rows.pop("fct_claim_check") == 100
     verdicts = connection.execute("select distinct verdict, rows_used from empty.signals.fct_claim_check order by 1").fetchall()
     assert verdicts == [("not measurable", 0), ("scenario", 0)]
-    assert set(rows) == {path.stem for path in (PROJECT / "models/marts/signals").glob("*.sql")} - {"dim_signal", "fct_claim_check"}
+    assert set(rows) == {path.stem for path in (PROJECT / "models/marts").rglob("*.sql")} - {"dim_signal", "fct_claim_check"}
     assert set(rows.values()) == {0}
 
 

@@ -138,6 +138,25 @@ PROJECT_FILES = {
         select * from {{ source('vanguard', 'vanguard_nav') }} left join {{ ref('stg_cboe__put_call') }} using (observation_date)
     """,
     "marts/signals/fct_signal_alert.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/migration/fct_cross_border_flow_monthly.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/migration/fct_sovereign_fund_weight.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/migration/fct_reserve_currency_quarterly.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/migration/fct_liquidity_stratification_daily.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/migration/_models.yml": """
+        models:
+          - name: fct_cross_border_flow_monthly
+            config: {meta: {grain: [observation_date, country_code]}}
+            columns: []
+          - name: fct_sovereign_fund_weight
+            config: {meta: {grain: [fund, observation_date, country]}}
+            columns: []
+          - name: fct_reserve_currency_quarterly
+            config: {meta: {grain: [observation_date, currency]}}
+            columns: []
+          - name: fct_liquidity_stratification_daily
+            config: {meta: {grain: [observation_date, sector]}}
+            columns: []
+    """,
     "marts/signals/_models.yml": """
         models:
           - name: fct_claim_check
@@ -301,7 +320,31 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
             from (values
                 (date '2023-11-24', 'gold', 'gold', 80.0), (date '2023-11-24', 'gold', 'dollar', 20.0),
                 (date '2023-11-24', 'dollar', 'dollar', 70.0), (date '2023-11-24', 'dollar', 'gold', 30.0)
-            ) as share (observation_date, asset, from_asset, share_percent)
+            ) as share (observation_date, asset, from_asset, share_percent);
+            create schema migration;
+            create table migration.fct_cross_border_flow_monthly as
+            select
+                last_day(month) as observation_date, 'foreign holdings of US securities' as direction, 'equities' as instrument, 'cslt' as source_table, area.*
+            from range(date '2021-01-01', date '2023-12-01', interval 1 month) as months (month)
+            cross join (
+                values ('42609', 60.0, false), ('43001', 40.5, false), ('36005', 60.0, true), ('99996', 100.0, true)
+            ) as area (country_code, holdings_usd, is_aggregate);
+            create table migration.fct_sovereign_fund_weight as
+            from (values
+                ('Oil Fund', date '2022-12-31', 'Japan', 'all holdings', 60.0::double), ('Oil Fund', date '2022-12-31', 'Korea', 'all holdings', 40.0),
+                ('Oil Fund', date '2023-06-30', 'Japan', 'all holdings', 110.0), ('Oil Fund', date '2023-06-30', 'Korea', 'all holdings', 50.0),
+                ('Gas Fund', date '2022-12-31', 'United States', 'US-listed holdings (Form 13F)', 1.0),
+                ('Gas Fund', date '2023-03-31', 'United States', 'US-listed holdings (Form 13F)', 9.0)
+            ) as part (fund, observation_date, country, basis, holdings_usd);
+            create table migration.fct_reserve_currency_quarterly as
+            select last_day(month) as observation_date, held.*
+            from range(date '2021-03-01', date '2023-12-02', interval 3 month) as months (month)
+            cross join (
+                values ('US dollar', 0.601, 60.0), ('other currencies', 0.399, 40.0), ('gold', null, 900.0)
+            ) as held (currency, share, amount_usd);
+            create table migration.fct_liquidity_stratification_daily as
+            select trading_day as observation_date, sector, 2 as sectors, 0.5 + 0.3 * sin(epoch(trading_day) / 1e6) ^ 2 as herfindahl
+            from trading_day cross join (values ('Energy'), ('Utilities')) as sectors (sector)
             """
         )
 
@@ -726,6 +769,20 @@ MART_DEFECTS = {
     "bands that cross": ("update scenarios.fct_retreat_path set price_change_mild = -0.2", "path_falls_and_bands_are_in_order"),
     "share of uncertainty lost": ("delete from scenarios.fct_spillover where asset = 'gold' and from_asset = 'dollar'", "shares_add_up_to_100"),
     "nothing measured and no reason": ("update signals.fct_claim_check set why = null where variant = 'none'", "verdict_has_its_ground"),
+    "list of a fund in kroner": (
+        "update migration.fct_sovereign_fund_weight set holdings_usd = 10.7 * holdings_usd where observation_date = date '2023-06-30'",
+        "fund_neither_halved_nor_doubled",
+    ),
+    "list of a fund cut off": (
+        "delete from migration.fct_sovereign_fund_weight where observation_date = date '2022-12-31' and country = 'Japan'",
+        "fund_neither_halved_nor_doubled",
+    ),
+    "share of another currency": (
+        "update migration.fct_reserve_currency_quarterly set share = 0.399 where currency = 'US dollar' and observation_date = date '2023-06-30'",
+        "shares_agree_with_amounts",
+    ),
+    "concentration below all alike": ("update migration.fct_liquidity_stratification_daily set herfindahl = 0.49", "concentration_within_its_limits"),
+    "concentration above all in one": ("update migration.fct_liquidity_stratification_daily set herfindahl = 1.01", "concentration_within_its_limits"),
 }
 
 
@@ -735,6 +792,13 @@ def test_marts_gate_catches(place: Place, sql: str, check: str) -> None:
     result = place.gate("marts")
     assert not result.success
     assert check in {failure.expectation for failure in result.failures if failure.severity == "critical"}, result.message
+
+
+def test_group_taken_for_a_country_is_a_warning(place: Place) -> None:
+    place.plant("update migration.fct_cross_border_flow_monthly set is_aggregate = false where country_code = '36005'", in_mart=True)
+    result = place.gate("marts")
+    assert result.success
+    assert [(f.suite, f.expectation) for f in result.failures] == [("marts.fct_cross_border_flow_monthly", "countries_within_grand_total")]
 
 
 def test_mart_without_a_present_input_may_be_empty(place: Place) -> None:

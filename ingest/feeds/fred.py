@@ -79,11 +79,13 @@ SERIES: dict[str, PublicationLag] = {
     "NFCIRISK": CONDITIONS,
     "NFCICREDIT": CONDITIONS,
     "NFCILEVERAGE": CONDITIONS,
-    # dollar (9, 14): the currencies of the destinations, China's reserves
+    # dollar (9, 14): the currencies of reserves and of the destinations, China's reserves
     "DTWEXBGS": EXCHANGE_RATE,
-    "DEXINUS": EXCHANGE_RATE,
+    "DEXUSEU": EXCHANGE_RATE,
+    "DEXUSUK": EXCHANGE_RATE,
     "DEXJPUS": EXCHANGE_RATE,
     "DEXCHUS": EXCHANGE_RATE,
+    "DEXINUS": EXCHANGE_RATE,
     "TRESEGCNM052N": PublicationLag(122, "24:00", CHICAGO, source="IMF International Financial Statistics, about three months after the month"),
     # market value against output (16), soft landing (17)
     "NCBEILQ027S": PublicationLag(

@@ -52,6 +52,35 @@ def rupee(drivers: Drivers) -> Floats:
     )
 
 
+# Currencies of reserves other than the yen, in FRED's direction: dollars a euro and a pound, renminbi a dollar.
+_RESERVE_CURRENCIES: Mapping[str, tuple[str, Waypoints, float]] = {
+    "DEXUSEU": (
+        "euro",
+        path(
+            "2004-01-02 1.26, 2005-11-15 1.17, 2008-07-15 1.59, 2010-06-07 1.19, 2011-05-04 1.48, 2012-07-24 1.21, 2014-03-18 1.39, 2015-03-16 1.05, "
+            "2018-02-15 1.25, 2020-03-20 1.07, 2021-01-06 1.23, 2022-09-27 0.96, 2023-07-14 1.12, 2023-10-03 1.05, 2023-12-29 1.106"
+        ),
+        0.012,
+    ),
+    "DEXUSUK": (
+        "pound",
+        path(
+            "2004-01-02 1.79, 2007-11-08 2.10, 2009-03-10 1.38, 2014-07-15 1.71, 2016-10-11 1.22, 2018-04-16 1.43, 2020-03-20 1.16, 2021-06-01 1.42, "
+            "2022-09-26 1.07, 2023-07-13 1.31, 2023-10-03 1.21, 2023-12-29 1.274"
+        ),
+        0.015,
+    ),
+    "DEXCHUS": (
+        "renminbi",
+        path(
+            "2004-01-02 8.28, 2005-07-20 8.28, 2008-07-15 6.83, 2010-06-18 6.83, 2014-01-14 6.04, 2016-12-15 6.95, 2018-03-27 6.28, 2019-09-03 7.15, "
+            "2022-02-28 6.31, 2022-11-03 7.30, 2023-01-13 6.70, 2023-09-08 7.34, 2023-12-29 7.10"
+        ),
+        0.03,
+    ),
+}
+
+
 def rates(drivers: Drivers) -> dict[str, tuple[Days, Floats]]:
     """FRED daily series: days and values, NaN where the provider shows a missing value."""
     days, every = dates.weekdays(), dates.all_days()
@@ -146,6 +175,10 @@ def rates(drivers: Drivers) -> dict[str, tuple[Days, Floats]]:
         "DTWEXBGS": daily(dollar(drivers), 4, closed, "2006-01-02"),
         "DEXJPUS": daily(yen, 2, closed),
         "DEXINUS": daily(rupee(drivers), 2, closed),
+        **{
+            series: daily(tied_down(drivers.noise(name, days, 0.98), days, waypoints, size), 4, closed)
+            for series, (name, waypoints, size) in _RESERVE_CURRENCIES.items()
+        },
         "CBBTCUSD": (every[since_coin], np.where(lost, np.nan, rounded(coin, 2))[since_coin]),
     }
 

@@ -14,7 +14,7 @@ from ingest.sample.world import World
 
 # Saved before FRED renamed the date column and began to leave missing values empty.
 _OLD_HEADER = ("DGS2", "BAMLH0A0HYM2", "CBBTCUSD", "DEXJPUS")
-_DECIMALS = {"DTWEXBGS": 4}
+_DECIMALS = {"DTWEXBGS": 4, "DEXUSEU": 4, "DEXUSUK": 4, "DEXCHUS": 4}
 
 
 # Title, units, frequency and seasonal adjustment of some series.
