@@ -121,7 +121,7 @@ weekly_copper as (
     {{ latest_version('copper_version', ['observation_date']) }}
 ),
 
--- reports are weekly: the last of a month lies within its last nine days, even around a holiday
+-- reports are weekly: the last of a month lies within its last seven days
 monthly_copper as (
     select
         last_day(observation_date) as observation_date,

@@ -41,12 +41,12 @@ member as (
 
 select
     first_member.observation_date,
-    concat(first_member.member, ' to ', second_member.member) as link,
     first_member.value as first_value,
     second_member.value as second_value,
-    greatest(first_member.available_at, second_member.available_at) as available_at,
     second_member.file_id,
-    second_member.row_key
+    second_member.row_key,
+    concat(first_member.member, ' to ', second_member.member) as link,
+    greatest(first_member.available_at, second_member.available_at) as available_at
 from member as first_member
 inner join member as second_member
     on

@@ -22,12 +22,12 @@ daily_rate as (
 -- one Wednesday lies within the last seven days of a month
 last_wednesday as (
     select
-        last_day(observation_date) as observation_date,
         observation_date as wednesday,
         net_assets_usd,
         available_at,
         file_id,
-        row_key
+        row_key,
+        last_day(observation_date) as observation_date
     from weekly
     where last_day(observation_date) - observation_date < 7 and last_day(observation_date) <= {{ last_ended_day() }} and net_assets_usd > 0
 ),
@@ -40,28 +40,35 @@ with_month_before as (
     from last_wednesday
 ),
 
+rate_between as (
+    select
+        with_month_before.observation_date,
+        avg(daily_rate.value) as federal_funds_rate,
+        max(daily_rate.available_at) as available_at
+    from with_month_before
+    inner join daily_rate
+        on with_month_before.wednesday_before < daily_rate.observation_date and with_month_before.wednesday >= daily_rate.observation_date
+    group by with_month_before.observation_date
+),
+
 -- interest that stays in the fund is no inflow; funds earn about the federal funds rate, of a year of 360 days
 with_interest as (
     select
-        month.observation_date,
-        month.net_assets_usd,
-        month.net_assets_before_usd,
-        month.net_assets_before_usd * avg(daily_rate.value) * (month.wednesday - month.wednesday_before) / 360 as interest_usd,
-        greatest(month.available_at, max(daily_rate.available_at)) as available_at,
-        month.file_id,
-        month.row_key
-    from with_month_before as month
-    inner join daily_rate on daily_rate.observation_date > month.wednesday_before and daily_rate.observation_date <= month.wednesday
-    where daily_rate.value is not null
-    group by all
+        with_month_before.* exclude (available_at),
+        with_month_before.net_assets_before_usd * rate_between.federal_funds_rate
+        * (with_month_before.wednesday - with_month_before.wednesday_before) / 360 as interest_usd,
+        greatest(with_month_before.available_at, rate_between.available_at) as available_at
+    from with_month_before
+    inner join rate_between on with_month_before.observation_date = rate_between.observation_date
 )
 
 select
     observation_date,
     net_assets_usd,
     interest_usd,
-    net_assets_usd - net_assets_before_usd - interest_usd as inflow_usd,
     available_at,
     file_id,
-    row_key
+    row_key,
+    net_assets_usd - net_assets_before_usd - interest_usd as inflow_usd
 from with_interest
+where interest_usd is not null

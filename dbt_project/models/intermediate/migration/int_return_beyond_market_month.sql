@@ -55,9 +55,9 @@ select
     own_return,
     market_return,
     beta,
-    own_return - beta * market_return as return_beyond_market,
     available_at,
     file_id,
-    row_key
+    row_key,
+    own_return - beta * market_return as return_beyond_market
 from with_beta
 where own_return - beta * market_return is not null

@@ -14,7 +14,7 @@ to_date as (
     select
         observation_date,
         link,
-        count(*) over history as months_used,
+        cast(count(*) over history as integer) as months_used,
         case
             when
                 count(*) over recent = {{ months }}
@@ -63,8 +63,8 @@ whole_loop as (
         cast(null as double) as slope_after,
         case when count(sup_wald) = 3 then 3 * min(p_value) end as p_value,
         max(available_at) as available_at,
-        arg_max(file_id, available_at) as file_id,
-        arg_max(row_key, available_at) as row_key
+        arg_max(file_id, concat(available_at, link)) as file_id,
+        arg_max(row_key, concat(available_at, link)) as row_key
     from tested
     group by observation_date
     having count(*) = 3
@@ -77,12 +77,19 @@ every_link as (
         *,
         case when p_value <= 0.01 then 0.01 when p_value <= 0.05 then 0.05 when p_value <= 0.10 then 0.10 end as significance_level
     from whole_loop
+),
+
+judged as (
+    select
+        *,
+        case when sup_wald is not null then coalesce(significance_level <= 0.05, false) end as is_broken
+    from every_link
 )
 
 select
     observation_date,
     link,
-    cast(months_used as integer) as months_used,
+    months_used,
     correlation_36m,
     correlation_standard_error,
     slope,
@@ -93,8 +100,8 @@ select
     slope_after,
     significance_level,
     p_value,
-    case when sup_wald is not null then coalesce(significance_level <= 0.05, false) end as is_broken,
+    is_broken,
     available_at,
     file_id,
     row_key
-from every_link
+from judged
