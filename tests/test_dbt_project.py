@@ -504,13 +504,13 @@ def test_normal_distribution_of_the_index(builds: Path) -> None:
 
 def test_absent_feeds_give_empty_marts(builds: Path) -> None:
     connection = marts(builds / "empty.duckdb")
-    rows = dict(connection.execute("select table_name, estimated_size from duckdb_tables() where schema_name = 'signals'").fetchall())
+    rows = dict(connection.execute("select table_name, estimated_size from duckdb_tables() where database_name = 'empty'").fetchall())
     assert rows.pop("dim_signal") == 38
     # the ledger says of each claim that nothing is known
     assert rows.pop("fct_claim_check") == 100
     verdicts = connection.execute("select distinct verdict, rows_used from empty.signals.fct_claim_check order by 1").fetchall()
     assert verdicts == [("not measurable", 0), ("scenario", 0)]
-    assert set(rows) == {path.stem for path in (PROJECT / "models/marts/signals").glob("*.sql")} - {"dim_signal", "fct_claim_check"}
+    assert set(rows) == {path.stem for path in (PROJECT / "models/marts").glob("*/*.sql")} - {"dim_signal", "fct_claim_check"}
     assert set(rows.values()) == {0}
 
 

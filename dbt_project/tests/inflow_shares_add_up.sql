@@ -1,12 +1,20 @@
--- Shares of the inflows of a month add up to 1 where a destination that has a share takes in more than usual; there are none elsewhere.
-with by_month as (
+-- Shares of the inflows of a month add up to 1 where a destination that ever has a share takes in more than usual; there are none elsewhere.
+with destination as (
     select
-        destination.observation_date,
-        sum(destination.share_of_inflows) as share_sum,
-        coalesce(max(destination.standardised_inflow) filter (where seed.is_in_shares) > 0, false) as has_inflow
-    from {{ ref('fct_capital_destination_monthly') }} as destination
-    inner join {{ ref('capital_destination') }} as seed on destination.destination = seed.destination
-    group by destination.observation_date
+        observation_date,
+        standardised_inflow,
+        share_of_inflows,
+        count(share_of_inflows) over (partition by destination) > 0 as can_have_share
+    from {{ ref('fct_capital_destination_monthly') }}
+),
+
+by_month as (
+    select
+        observation_date,
+        sum(share_of_inflows) as share_sum,
+        coalesce(max(standardised_inflow) filter (where can_have_share) > 0, false) as has_inflow
+    from destination
+    group by observation_date
 )
 
 select *
