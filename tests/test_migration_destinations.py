@@ -67,9 +67,8 @@ def home(sample_home: Path) -> duckdb.DuckDBPyConnection:
     connection.execute(f"attach '{sample_home / 'warehouse.duckdb'}' as home (read_only)")
     for feed in BEHIND:
         key = ", ".join(FEEDS[feed].key)
-        connection.execute(
-            f"create temp view newest_{feed} as from home.raw.{feed} qualify row_number() over (partition by {key} order by _available_at desc, _file_id desc) = 1"
-        )
+        newest = f"row_number() over (partition by {key} order by _available_at desc, _file_id desc) = 1"
+        connection.execute(f"create temp view newest_{feed} as from home.raw.{feed} qualify {newest}")
     return connection
 
 
@@ -195,11 +194,12 @@ def test_an_earlier_build_knows_what_was_known_then(builds: Path, end: Path, mar
 def test_correlation_is_that_of_the_files(end: Path, home: duckdb.DuckDBPyConnection) -> None:
     """Return of the S&P 500 and change of the dollar over the 36 months to October 2023, from last closes of months."""
     series = []
-    for query in (
-        "select last_day(observation_date) as month, arg_max(close, observation_date) from newest_price_daily where symbol = '^GSPC' and adjustment = 'split'",
-        "select last_day(observation_date) as month, arg_max(value, observation_date) from newest_fred_series where series_id = 'DTWEXBGS' and value is not null",
+    for value, table in (
+        ("close", "newest_price_daily where symbol = '^GSPC' and adjustment = 'split'"),
+        ("value", "newest_fred_series where series_id = 'DTWEXBGS' and value is not null"),
     ):
-        levels = home.execute(f"{query} and observation_date < '2023-11-01' group by 1 order by 1").fetchall()
+        months = f"select last_day(observation_date) as month, arg_max({value}, observation_date) from {table} and observation_date < '2023-11-01'"
+        levels = home.execute(f"{months} group by 1 order by 1").fetchall()
         series.append(np.diff(np.log([level for _, level in levels[-37:]])))
     expected = float(np.corrcoef(*series)[0, 1])
     query = "select correlation_36m, correlation_standard_error from migration.fct_dollar_recycling_monthly where observation_date = '2023-10-31' and link = "
@@ -210,9 +210,12 @@ def test_correlation_is_that_of_the_files(end: Path, home: duckdb.DuckDBPyConnec
 
 
 def test_no_loop_is_planted_and_its_end_could_not_be_seen_yet(end: Path) -> None:
-    """Dollar and purchases of Treasuries do not follow US shares in the sample world: the loop is near 0, at the end no break in it is found, and four months of
-    retreat lie within the 15% at the end that are no candidates."""
-    query = "select link, sup_wald, break_date, significance_level, is_broken, correlation_36m / correlation_standard_error from migration.fct_dollar_recycling_monthly"
+    """Dollar and purchases of Treasuries do not follow US shares in the sample world: the loop is near 0 and at the end no break in it is found.
+
+    The four months of retreat lie within the 15% at the end that are no candidates.
+    """
+    columns = "link, sup_wald, break_date, significance_level, is_broken, correlation_36m / correlation_standard_error"
+    query = f"select {columns} from migration.fct_dollar_recycling_monthly"
     last = {link: found for link, *found in rows(end, f"{query} where observation_date = '2023-10-31'")}
     assert len(last) == 4
     assert abs(last["whole loop"][4]) < 2

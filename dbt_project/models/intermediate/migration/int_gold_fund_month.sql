@@ -11,7 +11,7 @@ daily as (
         lag(tonnes_in_trust) over (order by observation_date) as tonnes_before,
         lag(observation_date) over (order by observation_date) as date_before
     from newest
-    where tonnes_in_trust > 0 and total_net_asset_value > 0 and ounces_in_trust > 0 and observation_date <= {{ last_ended_day() }}
+    where tonnes_in_trust > 0 and total_net_asset_value > 0 and ounces_in_trust > 0
 ),
 
 -- gold sold for expenses was not taken out
@@ -37,15 +37,6 @@ monthly as (
         arg_max(row_key, observation_date) as row_key
     from daily_inflow
     group by last_day(observation_date)
-),
-
-last_session as (
-    select
-        last_day(observation_date) as month_end,
-        max(observation_date) as session_date
-    from {{ ref('int_trading_day') }}
-    group by last_day(observation_date)
-    having last_day(max(observation_date)) <= {{ last_ended_day() }}
 )
 
 -- whole months without a hole
@@ -59,8 +50,8 @@ select
     monthly.file_id,
     monthly.row_key
 from monthly
-inner join last_session on monthly.observation_date = last_session.month_end
+inner join {{ ref('int_session_month') }} as session_month on monthly.observation_date = session_month.observation_date
 where
     monthly.longest_gap_days <= 7
     and monthly.date_before < date_trunc('month', monthly.observation_date)
-    and monthly.last_date >= last_session.session_date
+    and monthly.last_date >= session_month.last_session

@@ -36,15 +36,6 @@ daily_level as (
     where series_id in ('DTWEXBGS', 'CBBTCUSD') and value > 0
 ),
 
-month_of_sessions as (
-    select
-        last_day(observation_date) as month_end,
-        max(observation_date) as last_session
-    from {{ ref('int_trading_day') }}
-    group by last_day(observation_date)
-    having last_day(max(observation_date)) <= {{ last_ended_day() }}
-),
-
 newest as (
     select
         series,
@@ -57,17 +48,17 @@ newest as (
 series_month as (
     select
         daily_level.series,
-        month_of_sessions.month_end as observation_date,
-        month_of_sessions.last_session,
+        session_month.observation_date,
+        session_month.last_session,
         max(daily_level.observation_date) as source_observation_date,
         arg_max(daily_level.level, daily_level.observation_date) as level,
         arg_max(daily_level.available_at, daily_level.observation_date) as available_at,
         arg_max(daily_level.file_id, daily_level.observation_date) as file_id,
         arg_max(daily_level.row_key, daily_level.observation_date) as row_key
     from daily_level
-    inner join month_of_sessions
-        on last_day(daily_level.observation_date) = month_of_sessions.month_end and daily_level.observation_date <= month_of_sessions.last_session
-    group by daily_level.series, month_of_sessions.month_end, month_of_sessions.last_session
+    inner join {{ ref('int_session_month') }} as session_month
+        on last_day(daily_level.observation_date) = session_month.observation_date and daily_level.observation_date <= session_month.last_session
+    group by daily_level.series, session_month.observation_date, session_month.last_session
 )
 
 -- while nothing later is known, a level before that session may not be the month's last; no market closes for more than ten days
