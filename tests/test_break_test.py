@@ -61,7 +61,7 @@ def test_critical_values_and_tail_agree_with_the_limit_distribution() -> None:
 
 
 def test_size_without_a_break() -> None:
-    """150 months whose noise grows with the regressor: a little more often than one sample in twenty, where HC0 would find one in ten or more."""
+    """150 months whose noise grows with the regressor: a break is found a little more often than in one sample of twenty."""
     found = [sup_wald(*sample(seed, 150, spread=1.0), TRIM).statistic for seed in range(1000)]
     assert 0.03 < np.mean(np.array(found) > CRITICAL_VALUES[0.05]) < 0.10
 
