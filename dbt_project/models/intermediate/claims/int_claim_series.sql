@@ -7,6 +7,10 @@ with series as (
     select * from {{ ref('int_claim_series__holder') }}
     union all by name
     select * from {{ ref('int_claim_series__rates') }}
+    union all by name
+    select * from {{ ref('int_claim_series__migration') }}
+    union all by name
+    select * from {{ ref('int_claim_series__valuation') }}
 )
 
 select
