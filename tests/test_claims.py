@@ -199,11 +199,13 @@ def test_what_is_not_known_yet_is_not_judged(ledger: Lines) -> None:
     assert (stand_in["verdict"], stand_in["measured_to"] > 2600) == ("not measurable", True)
 
 
-def test_claims_of_marts_to_come_say_so(ledger: Lines) -> None:
-    later = {claim for claim in map(str, {claim for claim, _ in ledger}) if "not built yet" in used(ledger, claim)["why"]}
-    assert {claim for claim in later if not claim.startswith("P5")} == {"P2-3", "P3-10", "P3-11", "P4-3", "P4-5", "P4-7"}
-    verdicts = {claim: used(ledger, claim)["verdict"] for claim in later}
-    assert verdicts == {claim: "scenario" if claim.startswith("P5") else "not measurable" for claim in later}
+def test_scenarios_name_the_mart_that_shows_them(ledger: Lines) -> None:
+    marts = {path.stem for path in (PROJECT / "models" / "marts" / "scenarios").glob("*.sql")}
+    scenarios = {claim for claim, _ in ledger if claim.startswith("P5")}
+    assert {used(ledger, claim)["verdict"] for claim in scenarios} == {"scenario"}
+    for claim in scenarios:
+        named = set(re.findall(r"fct_\w+", used(ledger, claim)["why"]))
+        assert named and named <= marts, claim
     for claim in ("P1-6", "P1-10", "P2-10"):
         assert used(ledger, claim)["why"].startswith("no public source")
 
