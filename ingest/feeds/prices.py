@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote as url_quote
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
+from ingest.feeds.sec import seed
 from ingest.reader import delimited, json_documents
 
 if TYPE_CHECKING:
     import duckdb
 
-# What the signals need: US indices, the S&P sector funds, index funds, Tesla (a claim of the article), three emerging markets, and
-# their currencies in units a dollar with the dollar index (FRED has none of the rupiah and the dong, and the others days later). Yahoo gives
-# a currency the volume zero.
+# The companies of interest; Yahoo writes share classes with a hyphen.
+COMPANIES = tuple(row["ticker"].replace(".", "-") for row in seed.rows("company_of_interest"))
+# What signals and valuations need: US indices, the S&P sector funds, index funds, companies, three emerging markets, and their currencies
+# in units a dollar with the dollar index (FRED has none of the rupiah and the dong, and the others days later). Yahoo gives a currency the
+# volume zero.
 SYMBOLS = (
     *("^GSPC", "^NDX", "^IXIC", "^DJI", "SPY", "QQQ"),
     *("XLK", "XLF", "XLV", "XLE", "XLI", "XLP", "XLU", "XLY", "XLB"),
-    *("TSLA", "^NSEI", "^JKSE", "^VNINDEX.VN", "IDR=X", "INR=X", "VND=X", "DX-Y.NYB"),
+    *COMPANIES,
+    *("^NSEI", "^JKSE", "^VNINDEX.VN", "IDR=X", "INR=X", "VND=X", "DX-Y.NYB"),
 )
 
 _STOOQ_NAMES = {"^SPX": "^GSPC", "^NDQ": "^IXIC"}
