@@ -65,7 +65,8 @@ COMPANIES: dict[str, _Company] = {
     "GME": _Company(5.5, -0.04, 0.02, 0.01, 0.03, 0.305, 0.01, 0.5, 0.060, 1, losses_from="2018-07"),
     "GOOGL": _Company(300, 0.17, 0.32, 0.11, 0.24, 12.6, -0.01, 14, 0.020, shares_tag="us-gaap"),
     "META": _Company(127, 0.28, 0.45, 0.22, 0.25, 2.57, 0.00, 18, 0.040, first="2012-06", shares_tag="us-gaap"),
-    "BRK.B": _Company(340, 0.07, 0.12, 0.05, 0.12, 2.17, -0.01, 120, 0.035, shares_tag="none", financial=True),
+    # counts its class A shares, of which one is 1,500 class B
+    "BRK.B": _Company(340, 0.07, 0.12, 0.05, 0.12, 0.00145, -0.01, 120, 0.035, shares_tag="none", financial=True),
     "JPM": _Company(155, 0.03, 0.20, 0.00, 0.28, 2.90, -0.02, 390, 0.040, financial=True),
     "BAC": _Company(98, 0.00, 0.25, 0.00, 0.26, 7.95, -0.01, 300, 0.040, financial=True),
     "UNH": _Company(360, 0.10, 0.07, 0.01, 0.06, 0.93, -0.01, 60, 0.040, buys_back=True),
@@ -107,11 +108,11 @@ def ticker_of() -> dict[str, str]:
     return {row["ticker"]: row["cik"] for row in seed.rows("company_of_interest")}
 
 
-def shares_outstanding(ticker: str, day: date) -> float:
-    """Shares outstanding of a company as counted on a day, before the splits that came later."""
+def shares_outstanding(ticker: str, day: date, stated: date | None = None) -> float:
+    """Shares outstanding of a company as counted on a day, in the shares of the day on which that was stated (the day itself if not given)."""
     made = COMPANIES[ticker]
     years = (dates.LAST_DAY.astype("datetime64[D]").astype(np.int64) - np.datetime64(day, "D").astype(np.int64)) / 365.25
-    later = np.prod([factor for split, factor in SPLITS.get(ticker, ()) if date.fromisoformat(split) > day] or [1])
+    later = np.prod([factor for split, factor in SPLITS.get(ticker, ()) if date.fromisoformat(split) > (stated or day)] or [1])
     return float(np.round(made.shares * 1e9 / (1 + made.share_growth) ** years / later, -3))
 
 
@@ -222,7 +223,8 @@ def _facts(
         cover = date.fromordinal(filed.toordinal() - 7)
         yield ("dei", "EntityCommonStockSharesOutstanding", "shares", None, cover.isoformat(), shares_outstanding(ticker, cover))
     elif made.shares_tag == "us-gaap":
-        yield ("us-gaap", "CommonStockSharesOutstanding", "shares", None, end, shares_outstanding(ticker, date.fromisoformat(end)))
+        # a balance sheet is in the shares of the day it is filed, a split since its date included (SEC Staff Accounting Bulletin Topic 4.C)
+        yield ("us-gaap", "CommonStockSharesOutstanding", "shares", None, end, shares_outstanding(ticker, date.fromisoformat(end), filed))
     if quarter[at] == 4:
         yield ("us-gaap", "Goodwill", "USD", None, end, float(np.round(0.05 * year, -6)))
 
