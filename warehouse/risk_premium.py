@@ -1,0 +1,81 @@
+"""What premium over the bond the level of an index pays: the rate of return at which its cash flows are worth it.
+
+One-dimensional arrays have an element an observation. The marts and the tests call the same functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize.elementwise import find_root
+
+Floats = NDArray[np.float64]
+
+# Years of growth before cash flows grow at the rate of the bond (Damodaran).
+GROWTH_YEARS = 5
+# Premiums between which the root is looked for; the value of the cash flows falls from infinity at 0.
+LEAST_PREMIUM, GREATEST_PREMIUM = 1e-9, 1.0
+
+
+@dataclass(frozen=True)
+class ImpliedReturn:
+    """Rate of return a year by observation, NaN without one, and why there is none (`valuation_status`)."""
+
+    rate: Floats
+    status: NDArray[np.str_]
+
+
+def growing(cash_flow: ArrayLike, growth: ArrayLike, years: int = GROWTH_YEARS) -> Floats:
+    """Cash flows of the years ahead, [observation, year]: that of the last twelve months, grown once more each year."""
+    base, rate = np.broadcast_arrays(np.asarray(cash_flow, np.float64), np.asarray(growth, np.float64))
+    return np.asarray(base[..., None] * (1 + rate[..., None]) ** np.arange(1, years + 1))
+
+
+def present_value(rate: ArrayLike, flows: ArrayLike, bond_rate: ArrayLike) -> Floats:
+    """Value of `flows` [observation, year] at a rate of return above that of the bond, at which they grow for ever after the last year."""
+    discounted, ahead, bond = np.asarray(rate, np.float64), np.asarray(flows, np.float64), np.asarray(bond_rate, np.float64)
+    years = np.arange(1, ahead.shape[-1] + 1)
+    terminal = ahead[..., -1] * (1 + bond) / (discounted - bond)
+    return np.asarray((ahead / (1 + discounted[..., None]) ** years).sum(axis=-1) + terminal / (1 + discounted) ** years[-1])
+
+
+def implied_return(index_level: ArrayLike, flows: ArrayLike, bond_rate: ArrayLike) -> ImpliedReturn:
+    """Rate at which the cash flows ahead are worth the level of the index: two-stage model of Damodaran, *Equity Risk Premiums*, implied premium.
+
+    Parameters
+    ----------
+    index_level
+        Level of the index, in index points.
+    flows
+        Dividends and buybacks of the years ahead in index points, [observation, year]; see `growing`.
+    bond_rate
+        Rate of the ten-year government bond, a fraction a year; the flows grow at it after the last year.
+
+    Returns
+    -------
+    ImpliedReturn
+        One root at most: where the last flow is above 0, the value falls strictly from infinity at the bond rate. Status `missing price`,
+        `missing cash flow` or `missing discount rate` where an input is, `negative cash flow` where a flow is zero or below, `no rate in range` where the premium would
+        lie outside (0, 1).
+    """
+    level, bond = np.broadcast_arrays(np.asarray(index_level, np.float64), np.asarray(bond_rate, np.float64))
+    ahead = np.broadcast_to(np.asarray(flows, np.float64), (*level.shape, np.asarray(flows).shape[-1]))
+    status = np.select(
+        [~(np.isfinite(level) & (level > 0)), ~np.isfinite(ahead).all(axis=-1), ~(np.isfinite(bond) & (bond > -1)), (ahead <= 0).any(axis=-1)],
+        ["missing price", "missing cash flow", "missing discount rate", "negative cash flow"],
+        "computed",
+    )
+    rate = np.full(level.shape, np.nan)
+    usable = status == "computed"
+    known, paid, base = ahead[usable], level[usable], bond[usable]
+
+    def too_dear(premium: Floats, price: Floats, bond_rate: Floats, *flow: Floats) -> Floats:
+        return present_value(bond_rate + premium, np.stack(np.broadcast_arrays(*flow), axis=-1), bond_rate) / price - 1
+
+    bracket = (np.full(paid.shape, LEAST_PREMIUM), np.full(paid.shape, GREATEST_PREMIUM))
+    found = find_root(too_dear, bracket, args=(paid, base, *known.T))
+    rate[usable] = base + np.where(found.success, found.x, np.nan)
+    status[usable] = np.where(found.success, "computed", "no rate in range")
+    return ImpliedReturn(rate, status)
