@@ -179,7 +179,8 @@ def build_models(stage_name: Literal["staging", "marts"]) -> None:
     settings = build_settings()
     select = ["resource_type:seed", "staging", "intermediate"] if stage_name == "staging" else ["marts"]
     run_dbt(
-        ["build", "--select", *select, "--exclude-resource-type", "unit_test"],
+        # a test that compares a mart with a seed waits for the mart
+        ["build", "--select", *select, "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"],
         warehouse=settings.warehouse_path,
         mart=settings.next_mart_path,
         target=settings.dbt_dir,

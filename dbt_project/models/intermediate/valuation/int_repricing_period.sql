@@ -76,9 +76,9 @@ together as (
     inner join valuation as at_end on period.symbol = at_end.symbol and period.period_end = at_end.observation_date
     left join price as price_start on period.symbol = price_start.symbol and period.period_start = price_start.observation_date
     left join price as price_end on period.symbol = price_end.symbol and period.period_end = price_end.observation_date
-    left join {{ ref('fct_discount_rate_daily') }} as rate_start
+    left join {{ ref('int_discount_rate_daily') }} as rate_start
         on period.symbol = rate_start.symbol and period.period_start = rate_start.observation_date
-    left join {{ ref('fct_discount_rate_daily') }} as rate_end
+    left join {{ ref('int_discount_rate_daily') }} as rate_end
         on period.symbol = rate_end.symbol and period.period_end = rate_end.observation_date
 ),
 
