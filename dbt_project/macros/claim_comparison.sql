@@ -89,5 +89,5 @@
 
 {#- Market value that a lower multiple takes away, the other way round: above 0 where the multiple fell. -#}
 {% macro value_at_stake(market_value, multiple_before, multiple) -%}
-    {{ market_value }} * (1 - {{ safe_divide(multiple, multiple_before) }})
+    {{ safe_divide(market_value ~ ' * (' ~ multiple_before ~ ' - ' ~ multiple ~ ')', multiple_before) }}
 {%- endmacro %}

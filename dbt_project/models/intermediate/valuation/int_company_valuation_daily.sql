@@ -48,7 +48,10 @@ together as (
 beside_splits as (
     select
         together.*,
-        coalesce(priced.shares_for_one, 1) / coalesce(stated.shares_for_one, 1) as split_factor
+        case
+            when together.price_date is not null and together.shares_stated_on is not null
+                then coalesce(priced.shares_for_one, 1) / coalesce(stated.shares_for_one, 1)
+        end as split_factor
     from together
     {{ as_of_join(ref('int_share_split'), 'priced', ['together.symbol = priced.symbol'], 'together.price_date >= priced.observation_date') }}
     {{ as_of_join(ref('int_share_split'), 'stated', ['together.symbol = stated.symbol'], 'together.shares_stated_on >= stated.observation_date') }}
@@ -91,7 +94,7 @@ select
     case
         when sector = 'Financials' then 'financial company'
         when price is null then 'missing price'
-        when shares is null then 'missing shares'
+        when shares_outstanding is null then 'missing shares'
         when free_cash_flow_usd is null then 'missing cash flow'
         when
             observation_date - cash_flow_date
