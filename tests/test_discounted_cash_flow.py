@@ -8,8 +8,12 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from raw_store import RawStore
 from scipy.optimize import brentq
 
+from ingest.feeds import FEEDS
+from ingest.load import create_tables
+from warehouse.dbt import run_dbt
 from warehouse.valuation import CashFlow, growth_path, implied_discount_rate, logarithmic_mean, rate_grid, repricing, value_per_share
 
 
@@ -146,3 +150,42 @@ def test_growth_that_lets_one_cash_flow_have_both_prices_of_the_article() -> Non
     made = repricing(same, same, *map(np.array, ([0.08], [0.11], [299.0], [210.0])))
     assert made.rate_effect[0] == pytest.approx(-89)
     assert made.residual[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_cash_flow_of_a_real_company(realdata: Path, tmp_path: Path) -> None:
+    """Nvidia's facts as EDGAR has them: fiscal 2023 as its annual report prints it, and the sum of four quarters wherever there is a year."""
+    store = RawStore(tmp_path)
+    path = realdata / "recorded/edgar/companyfacts_CIK0001045810_NVDA.json"
+    store.take("sec_companyfacts", path.name, path.read_bytes())
+    warehouse = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create schema raw; create schema meta")
+        create_tables(connection, tuple(FEEDS.values()))
+        connection.register("facts", store.connection.execute("select * from raw.sec_companyfacts").arrow())
+        connection.execute("insert into raw.sec_companyfacts by name select * from facts")
+        connection.execute("create or replace table meta.build_in_progress as select timestamp '2026-09-30' as as_of")
+    models = ["fact_tag", "company_of_interest", "stg_sec__company_fact", "int_company_fundamental", "int_free_cash_flow"]
+    run_dbt(["build", "--select", *models, "--exclude-resource-type", "unit_test"], warehouse=warehouse, mart=tmp_path / "mart.duckdb")
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        known = connection.execute(
+            """
+            select operating_cash_flow_usd, capital_expenditure_usd, net_income_usd, revenue_usd, round(revenue_growth, 4), growth_years, shares_outstanding
+            from intermediate.int_free_cash_flow where symbol = 'NVDA' and available_at < '2023-05-20' order by available_at desc limit 1
+            """
+        ).fetchone()
+        compared = connection.execute(
+            """
+            select count(*), count(*) filter (where abs(known.operating_cash_flow_usd - year.value) > 1e6)
+            from intermediate.int_free_cash_flow as known
+            inner join intermediate.int_company_fundamental as year
+                on known.cik = year.cik and year.concept = 'operating_cash_flow' and year.quarters = 4
+                and known.cash_flow_date = year.observation_date and known.available_at = year.available_at
+            where not known.is_year_as_reported
+            """
+        ).fetchone()
+    # 10-K of 24 February 2023, in millions: 5,641 of operating cash flow, 1,833 of property, equipment and intangible assets, 4,368 of income,
+    # 26,974 of revenue after 10,918 three years before, and 2.47 billion shares on the cover
+    assert known == (5.641e9, 1.833e9, 4.368e9, 2.6974e10, round((26_974 / 10_918) ** (1 / 3) - 1, 4), 3, 2.47e9)
+    assert compared is not None
+    assert compared[0] > 10
+    assert compared[1] == 0
