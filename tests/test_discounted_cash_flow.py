@@ -84,7 +84,9 @@ def test_random_flows_have_the_rate_another_solver_finds() -> None:
         if ends[0] * ends[1] > 0:
             assert math.isnan(rate)
         else:
-            assert rate == pytest.approx(brentq(lambda r, f=(per_share, start, terminal), p=paid: plain_value(*f, r) - p, terminal + 1e-4, 1.0, xtol=1e-12), abs=1e-9)
+            assert rate == pytest.approx(
+                brentq(lambda r, f=(per_share, start, terminal), p=paid: plain_value(*f, r) - p, terminal + 1e-4, 1.0, xtol=1e-12), abs=1e-9
+            )
 
 
 def test_every_company_and_day_has_the_rate_another_solver_finds(sample_home: Path) -> None:
@@ -153,7 +155,10 @@ def test_growth_that_lets_one_cash_flow_have_both_prices_of_the_article() -> Non
 
 
 def test_cash_flow_of_a_real_company(realdata: Path, tmp_path: Path) -> None:
-    """Nvidia's facts as EDGAR has them: fiscal 2023 as its annual report prints it, and the sum of four quarters wherever there is a year."""
+    """Nvidia's facts as EDGAR has them: fiscal 2024 as its annual report prints it, and the sum of four quarters wherever there is a year.
+
+    Reports of calendar 2021 to August 2023 have capital expenditure under an element of the company's own, which EDGAR's answer leaves out: then it is missing.
+    """
     store = RawStore(tmp_path)
     path = realdata / "recorded/edgar/companyfacts_CIK0001045810_NVDA.json"
     store.take("sec_companyfacts", path.name, path.read_bytes())
@@ -167,12 +172,16 @@ def test_cash_flow_of_a_real_company(realdata: Path, tmp_path: Path) -> None:
     models = ["fact_tag", "company_of_interest", "stg_sec__company_fact", "int_company_fundamental", "int_free_cash_flow"]
     run_dbt(["build", "--select", *models, "--exclude-resource-type", "unit_test"], warehouse=warehouse, mart=tmp_path / "mart.duckdb")
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        known = connection.execute(
-            """
-            select operating_cash_flow_usd, capital_expenditure_usd, net_income_usd, revenue_usd, round(revenue_growth, 4), growth_years, shares_outstanding
-            from intermediate.int_free_cash_flow where symbol = 'NVDA' and available_at < '2023-05-20' order by available_at desc limit 1
-            """
-        ).fetchone()
+        known, missing = (
+            connection.execute(
+                """
+                select operating_cash_flow_usd, capital_expenditure_usd, net_income_usd, revenue_usd, round(revenue_growth, 4), growth_years, shares_outstanding
+                from intermediate.int_free_cash_flow where symbol = 'NVDA' and available_at < ? order by available_at desc limit 1
+                """,
+                [before],
+            ).fetchone()
+            for before in ("2024-05-01", "2023-05-20")
+        )
         compared = connection.execute(
             """
             select count(*), count(*) filter (where abs(known.operating_cash_flow_usd - year.value) > 1e6)
@@ -183,9 +192,11 @@ def test_cash_flow_of_a_real_company(realdata: Path, tmp_path: Path) -> None:
             where not known.is_year_as_reported
             """
         ).fetchone()
-    # 10-K of 24 February 2023, in millions: 5,641 of operating cash flow, 1,833 of property, equipment and intangible assets, 4,368 of income,
-    # 26,974 of revenue after 10,918 three years before, and 2.47 billion shares on the cover
-    assert known == (5.641e9, 1.833e9, 4.368e9, 2.6974e10, round((26_974 / 10_918) ** (1 / 3) - 1, 4), 3, 2.47e9)
+    # 10-K of 21 February 2024, in millions: 28,090 of operating cash flow, 1,069 of property, equipment and intangible assets, 29,760 of income (29,759 as the sum of its quarters),
+    # 60,922 of revenue after 16,675 three years before, and 2.5 billion shares on the cover
+    assert known == (2.809e10, 1.069e9, 2.9759e10, 6.0922e10, round((60_922 / 16_675) ** (1 / 3) - 1, 4), 3, 2.5e9)
+    assert missing is not None
+    assert missing[:3] == (None, None, 4.368e9)
     assert compared is not None
     assert compared[0] > 10
     assert compared[1] == 0
