@@ -205,7 +205,7 @@ def see_from(warehouse: Path, as_of: str) -> None:
 
 
 def build(warehouse: Path, mart: Path) -> None:
-    for selected in (["resource_type:seed", "staging", "intermediate"], ["marts"]):
+    for selected in (["resource_type:seed", "staging", "intermediate", "--indirect-selection", "cautious"], ["marts"]):
         run_dbt(["build", "--select", *selected, "--exclude-resource-type", "unit_test"], warehouse=warehouse, mart=mart)
 
 

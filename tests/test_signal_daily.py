@@ -153,7 +153,11 @@ def built(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
                 """
             )
         models = ["int_trading_day", "int_signal_observation", "int_signal_native", "int_signal_score", "int_signal_daily"]
-        run_dbt(["build", "--select", "resource_type:seed", *models, "--exclude-resource-type", "unit_test"], warehouse=warehouse, mart=folder / "mart.duckdb")
+        run_dbt(
+            ["build", "--select", "resource_type:seed", *models, "--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"],
+            warehouse=warehouse,
+            mart=folder / "mart.duckdb",
+        )
 
     return shared("signal_daily", make)
 

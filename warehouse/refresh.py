@@ -177,10 +177,11 @@ def build_models(stage_name: Literal["staging", "marts"]) -> None:
     from warehouse.dbt import run_dbt
 
     settings = build_settings()
-    select = ["resource_type:seed", "staging", "intermediate"] if stage_name == "staging" else ["marts"]
+    # a test that compares a mart with a seed waits until there is a mart
+    staging = ["resource_type:seed", "staging", "intermediate", "--indirect-selection", "cautious"]
+    select = staging if stage_name == "staging" else ["marts"]
     run_dbt(
-        # a test that compares a mart with a seed waits for the mart
-        ["build", "--select", *select, "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"],
+        ["build", "--select", *select, "--exclude-resource-type", "unit_test"],
         warehouse=settings.warehouse_path,
         mart=settings.next_mart_path,
         target=settings.dbt_dir,

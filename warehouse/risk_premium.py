@@ -1,15 +1,14 @@
-"""What premium over the bond the level of an index pays: the rate of return at which its cash flows are worth it.
-
-One-dimensional arrays have an element an observation. The marts and the tests call the same functions.
-"""
+"""What premium over the bond the level of an index pays, and how much of it goes with geopolitical risk. The marts and the tests call the same functions."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
+from statsmodels.regression.linear_model import OLS
 
 Floats = NDArray[np.float64]
 
@@ -17,6 +16,8 @@ Floats = NDArray[np.float64]
 GROWTH_YEARS = 5
 # Premiums between which the root is looked for; the value of the cash flows falls from infinity at 0.
 LEAST_PREMIUM, GREATEST_PREMIUM = 1e-9, 1.0
+# Standard errors on either side that hold 90% of a normal distribution.
+BAND = 1.645
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ def implied_return(index_level: ArrayLike, flows: ArrayLike, bond_rate: ArrayLik
     Returns
     -------
     ImpliedReturn
-        One root at most: where the last flow is above 0, the value falls strictly from infinity at the bond rate. Status `missing price`,
-        `missing cash flow` or `missing discount rate` where an input is, `negative cash flow` where a flow is zero or below, `no rate in range` where the premium would
-        lie outside (0, 1).
+        With flows above 0 the value falls strictly from infinity at the bond rate, so there is one root, whatever the growth. Status `missing price`,
+        `missing cash flow` or `missing discount rate` where an input is missing, `negative cash flow` where a flow is zero or below, `no rate in range`
+        where the premium would lie above 1.
     """
     level, bond = np.broadcast_arrays(np.asarray(index_level, np.float64), np.asarray(bond_rate, np.float64))
     ahead = np.broadcast_to(np.asarray(flows, np.float64), (*level.shape, np.asarray(flows).shape[-1]))
@@ -79,3 +80,61 @@ def implied_return(index_level: ArrayLike, flows: ArrayLike, bond_rate: ArrayLik
     rate[usable] = base + np.where(found.success, found.x, np.nan)
     status[usable] = np.where(found.success, "computed", "no rate in range")
     return ImpliedReturn(rate, status)
+
+
+@dataclass(frozen=True)
+class PoliticalRisk:
+    """Political-risk premium with its band of 90%, NaN without one; the regression behind it; and why there is no premium (`valuation_status`)."""
+
+    premium: float = math.nan
+    lower: float = math.nan
+    upper: float = math.nan
+    slope: float = math.nan
+    standard_error: float = math.nan
+    months: int = 0
+    lags: int = 0
+    status: str = "short history"
+
+    @property
+    def t_statistic(self) -> float:
+        return self.slope / self.standard_error if self.standard_error > 0 else math.nan
+
+
+def newey_west_lags(observations: int) -> int:
+    """Lags of the autocorrelation that errors allow for: 4 (T / 100)^(2/9), rounded down (Newey and West 1994, table II, for Bartlett's kernel)."""
+    return int(4 * (observations / 100) ** (2 / 9))
+
+
+def political_risk_premium(
+    premium: ArrayLike, log_risk: ArrayLike, risk_now: float, usual_risk: float, *, minimum_months: int, critical_t: float
+) -> PoliticalRisk:
+    """Part of the implied premium that goes with geopolitical risk: slope x (ln of the index now - ln of its usual level).
+
+    Parameters
+    ----------
+    premium, log_risk
+        Implied premium and natural logarithm of the index, an element a month, in their order.
+    risk_now, usual_risk
+        Newest level of the index and the level at which the premium is 0.
+    minimum_months
+        Months the regression needs.
+    critical_t
+        The slope must be above 0 by this many standard errors, else there is no measured relation and no premium.
+
+    Returns
+    -------
+    PoliticalRisk
+        By least squares with errors robust to heteroscedasticity and autocorrelation (Newey and West 1987, Bartlett's kernel, T / (T - 2)). The band
+        is that of the slope alone. Status `short history` or `no measured relation` without a premium.
+    """
+    paid, risk = np.asarray(premium, np.float64), np.asarray(log_risk, np.float64)
+    if len(paid) < minimum_months or not (risk_now > 0 and usual_risk > 0) or np.ptp(risk) == 0:
+        return PoliticalRisk(months=len(paid))
+    lags = newey_west_lags(len(paid))
+    fitted = OLS(paid, np.column_stack([np.ones_like(risk), risk])).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True})
+    slope, error = float(fitted.params[1]), float(fitted.bse[1])
+    away = math.log(risk_now / usual_risk)
+    if not slope > critical_t * error:
+        return PoliticalRisk(slope=slope, standard_error=error, months=len(paid), lags=lags, status="no measured relation")
+    half = BAND * error * abs(away)
+    return PoliticalRisk(slope * away, slope * away - half, slope * away + half, slope, error, len(paid), lags, "computed")

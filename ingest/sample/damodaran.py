@@ -30,11 +30,12 @@ _INDUSTRY_HEADER = (
     "Expected growth - next 5 years", "PEG Ratio",
 )  # fmt: skip
 
-# Premium over the ten-year bond; high where shares have fallen.
+# Premium over the ten-year bond at a geopolitical risk of 100: high where shares have fallen; and what that risk adds, for a unit of its logarithm.
 _PREMIUM = path(
-    "2004-01-01 0.0370, 2007-12-31 0.0437, 2008-12-31 0.0640, 2011-12-31 0.0600, 2013-12-31 0.0495, 2016-12-31 0.0570, 2017-12-31 0.0508, "
-    "2018-12-31 0.0595, 2019-12-31 0.0520, 2020-03-31 0.0600, 2020-12-31 0.0470, 2021-12-31 0.0424, 2022-12-31 0.0590, 2023-12-31 0.0462"
+    "2004-01-01 0.0400, 2007-12-31 0.0440, 2008-12-31 0.0620, 2009-12-31 0.0480, 2011-12-31 0.0500, 2013-12-31 0.0470, 2016-12-31 0.0500, "
+    "2017-12-31 0.0480, 2018-12-31 0.0520, 2019-12-31 0.0490, 2020-03-31 0.0570, 2020-12-31 0.0480, 2021-12-31 0.0455, 2022-12-31 0.0540, 2023-12-31 0.0430"
 )
+POLITICAL_SLOPE = 0.015
 _FIRST_MONTH = np.datetime64("2008-09-01", "D")
 
 # Companies, aggregate ratio in an ordinary year, share with a loss.
@@ -64,9 +65,17 @@ def _at(days: dates.Days, known: dates.Days, values: Floats) -> Floats:
 
 
 def _premium(world: World, days: dates.Days) -> Floats:
-    """The same premium on a day in the table by month and in that by year."""
+    """The same premium on a last day of a month in the table by month and in that by year; prices then have seen the risk of that month."""
     wobble = 0.0009 * stream(world.seed, "implied premium").standard_normal(400)
-    return np.asarray(interpolated(days, _PREMIUM) + wobble[days.astype("datetime64[M]").astype(np.int64) % 400])
+    risk = world.risk_monthly.values["GPR"][np.searchsorted(world.risk_monthly.days, days)]
+    return np.asarray(interpolated(days, _PREMIUM) + POLITICAL_SLOPE * np.log(risk / 100) + wobble[days.astype("datetime64[M]").astype(np.int64) % 400])
+
+
+def _cash_flow(level: float, growth: float, bond: float, premium: float) -> float:
+    """Dividends and buybacks of twelve months that make a level pay a premium: five years at the growth expected, then at the bond rate."""
+    years, discount = np.arange(1, 6), 1 + bond + premium
+    grown = (1 + growth) ** years
+    return level / float((grown / discount**years).sum() + grown[-1] * (1 + bond) / (premium * discount**5))
 
 
 def _monthly(world: World, view: View) -> Iterator[SampleFile]:
@@ -80,13 +89,14 @@ def _monthly(world: World, view: View) -> Iterator[SampleFile]:
     premium = _premium(world, days - 1)
     rows: list[list[Any]] = []
     for place, day in enumerate(days.tolist()):
-        erp, rate, level = float(premium[place]), float(bond[place]), float(index[place])
+        erp, rate, level = float(premium[place]), round(float(bond[place]), 4), round(float(index[place]), 2)
+        growth = round(0.05 + erp / 2, 4)
         smoothed: Any = round(erp * 1.42, 4)
         if day in (date(2018, 5, 1), date(2022, 3, 1)):
             smoothed = f"{erp * 142:.2f}%".replace(".", ",")  # typed by hand
         line = [
-            day, round(level, 2), round(rate, 4), round(rate - 0.0022, 4), round(level * 0.045, 2), round(level * (erp + 0.004), 2), round(level * 0.039, 2),
-            round(0.05 + erp / 2, 4), round(erp * 0.985, 4), round(erp, 4), round(erp + 0.0021, 4), smoothed, round(erp * 0.9, 4), round(erp * 0.93, 4),
+            day, level, rate, round(rate - 0.0022, 4), round(level * 0.045, 2), round(_cash_flow(level, growth, rate, erp), 2), round(level * 0.039, 2),
+            growth, round(erp * 0.985, 4), round(erp, 4), round(erp + 0.0021, 4), smoothed, round(erp * 0.9, 4), round(erp * 0.93, 4),
             round(erp + rate, 4),
         ]  # fmt: skip
         rows.append(line)
@@ -105,10 +115,10 @@ def _yearly(world: World, view: View) -> Iterator[SampleFile]:
     bill, premium = _at(ends + 1, *world.rates["DFF"]) / 100, _premium(world, ends)
     rows: list[list[Any]] = []
     for place, day in enumerate(ends.astype(str).tolist()):
-        erp, rate, level = float(premium[place]), float(bond[place]), float(index[place])
+        erp, rate, level = float(premium[place]), round(float(bond[place]), 4), round(float(index[place]), 2)
         line = [
-            int(day[:4]), 0.045, 0.0155, round(level, 2), round(level * 0.045, 2), round(level * 0.0155, 2), round(level * (erp + 0.004), 2), 0.06, 0.05,
-            round(float(bill[place]), 4), round(rate, 4), round(rate - float(bill[place]), 4), 0.05, round(erp * 0.45, 4), 0.06, round(erp, 4),
+            int(day[:4]), 0.045, 0.0155, level, round(level * 0.045, 2), round(level * 0.0155, 2), round(_cash_flow(level, 0.06, rate, erp), 2), 0.06, 0.05,
+            round(float(bill[place]), 4), rate, round(rate - float(bill[place]), 4), 0.05, round(erp * 0.45, 4), 0.06, round(erp, 4),
             round(erp * 0.985, 4), round(erp / max(rate, 0.001), 4),
         ]  # fmt: skip
         rows.append(line)

@@ -16,6 +16,12 @@ implied_premium as (
     qualify row_number() over (partition by observation_date order by source_observation_date desc) = 1
 ),
 
+political_risk as (
+    select *
+    from ({{ known_on_day(ref('int_trading_day'), ref('int_political_risk_premium'), ['index_name']) }}) as known
+    where date_diff('day', source_observation_date, observation_date) <= {{ limit.political_risk_days }}
+),
+
 -- split-adjusted prices where a symbol has both
 beta as (
     select *
@@ -79,14 +85,19 @@ term as (
         implied_premium.implied_premium,
         implied_premium.source_table as implied_premium_source,
         implied_premium.source_observation_date as implied_premium_observation_date,
-        cast(null as double) as political_risk_premium,
-        greatest(measured.price_available_at, risk_free.available_at, implied_premium.available_at) as available_at,
+        political_risk.political_risk_premium,
+        coalesce(political_risk.status, 'missing political risk') as political_risk_premium_status,
+        political_risk.source_observation_date as political_risk_observation_date,
+        greatest(
+            measured.price_available_at, risk_free.available_at, implied_premium.available_at, political_risk.available_at
+        ) as available_at,
         -- the row that decides: prices of a company, the yield for the index
         coalesce(measured.file_id, risk_free.file_id) as file_id,
         coalesce(measured.row_key, risk_free.row_key) as row_key
     from measured
     left join risk_free on measured.observation_date = risk_free.observation_date
     left join implied_premium on measured.observation_date = implied_premium.observation_date
+    left join political_risk on measured.observation_date = political_risk.observation_date
 ),
 
 without_double_count as (
@@ -111,6 +122,7 @@ select
     beta,
     equity_risk_premium,
     political_risk_premium,
+    political_risk_premium_status,
     implied_premium,
     beta_raw,
     beta_sessions,
@@ -118,6 +130,7 @@ select
     risk_free_observation_date,
     implied_premium_source,
     implied_premium_observation_date,
+    political_risk_observation_date,
     beta_observation_date,
     available_at,
     file_id,
