@@ -460,14 +460,75 @@ def _liquidity(columns: Iterable[str]) -> list[Check]:
     ]
 
 
+def _status_and_value(value: str) -> Callable[[Iterable[str]], list[Check]]:
+    def checks(_: Iterable[str]) -> list[Check]:
+        return [
+            Check(
+                "value_where_the_status_says_so",
+                f"There is a value of {value} where the status says it could be computed, and nowhere else.",
+                "critical",
+                f"select observation_date, symbol, status, {identifier(value)}\nfrom {{batch}}\n"
+                f"where (status in ('computed', 'computed after a split')) is distinct from ({identifier(value)} is not null)",
+            )
+        ]
+
+    return checks
+
+
+def _pe_compression(_: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "quartiles_in_order",
+            "The median lies between the quartiles, and market value is compared only with that of an earlier day.",
+            "critical",
+            query(
+                """
+                select observation_date, universe, lower_quartile_pe, median_pe, upper_quartile_pe, comparison_date
+                from {batch}
+                where
+                    lower_quartile_pe > median_pe or median_pe > upper_quartile_pe
+                    or comparison_date >= observation_date
+                    or comparison_date is null and market_value_before_usd is not null
+                """
+            ),
+        )
+    ]
+
+
+def _repricing_attribution(_: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "effects_add_up",
+            "Rate, cash flow and what neither explains add up to the change in price, wherever it could be attributed.",
+            "critical",
+            query(
+                f"""
+                select symbol, period_start, period_end, kind, status, price_change_usd, rate_effect_usd, cash_flow_effect_usd, residual_usd
+                from {{batch}}
+                where
+                    case
+                        when status in ('computed', 'computed after a split')
+                            then coalesce(abs(rate_effect_usd + cash_flow_effect_usd + residual_usd - price_change_usd) > {ROUNDING}, true)
+                        else rate_effect_usd is not null or cash_flow_effect_usd is not null or residual_usd is not null
+                    end
+                """
+            ),
+        )
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
     "fct_claim_check": _claim_check,
     "fct_contagion_path": _contagion_path,
     "fct_cross_border_flow_monthly": _cross_border_flow,
+    "fct_dcf_valuation": _status_and_value("value_per_share"),
     "fct_defence": _defence,
     "fct_derivatives_concentration_weekly": _derivatives_concentration,
+    "fct_implied_discount_rate": _status_and_value("implied_discount_rate"),
     "fct_liquidity_stratification_daily": _liquidity,
     "fct_minsky_quarterly": _minsky,
+    "fct_pe_compression": _pe_compression,
+    "fct_repricing_attribution": _repricing_attribution,
     "fct_reserve_currency_quarterly": _reserve_currency,
     "fct_retreat_index_daily": _retreat_index,
     "fct_retreat_path": _retreat_path,

@@ -155,6 +155,23 @@ PROJECT_FILES = {
             columns: []
           - name: fct_liquidity_stratification_daily
             config: {meta: {grain: [observation_date, sector]}}
+    **{
+        f"marts/valuation/{name}.sql": "select * from {{ ref('int_signal__put_call') }}"
+        for name in ("fct_dcf_valuation", "fct_implied_discount_rate", "fct_pe_compression", "fct_repricing_attribution")
+    },
+    "marts/valuation/_models.yml": """
+        models:
+          - name: fct_dcf_valuation
+            config: {meta: {grain: [observation_date, symbol, discount_rate]}}
+            columns: []
+          - name: fct_implied_discount_rate
+            config: {meta: {grain: [observation_date, symbol]}}
+            columns: []
+          - name: fct_pe_compression
+            config: {meta: {grain: [observation_date, universe]}}
+            columns: []
+          - name: fct_repricing_attribution
+            config: {meta: {grain: [symbol, period_start, period_end, kind]}}
             columns: []
     """,
     "marts/signals/_models.yml": """
@@ -344,7 +361,25 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
             ) as held (currency, share, amount_usd);
             create table migration.fct_liquidity_stratification_daily as
             select trading_day as observation_date, sector, 2 as sectors, 0.5 + 0.3 * sin(epoch(trading_day) / 1e6) ^ 2 as herfindahl
-            from trading_day cross join (values ('Energy'), ('Utilities')) as sectors (sector)
+            from trading_day cross join (values ('Energy'), ('Utilities')) as sectors (sector);
+            create schema valuation;
+            create table valuation.fct_dcf_valuation as
+            from (values
+                (date '2023-11-30', 'AAPL', 0.06, 'computed', 371.9), (date '2023-11-30', 'GME', 0.06, 'negative cash flow', null)
+            ) as line (observation_date, symbol, discount_rate, status, value_per_share);
+            create table valuation.fct_implied_discount_rate as
+            from (values
+                (date '2023-12-29', 'NVDA', 'computed after a split', 0.061), (date '2023-12-29', 'GME', 'negative cash flow', null)
+            ) as line (observation_date, symbol, status, implied_discount_rate);
+            create table valuation.fct_pe_compression as
+            from (values
+                (date '2023-12-29', 'companies of interest', 20.0, 26.6, 36.1, date '2021-12-29', 16e12), (date '2023-12-29', 'S&P 500', null, null, null, null, null)
+            ) as line (observation_date, universe, lower_quartile_pe, median_pe, upper_quartile_pe, comparison_date, market_value_before_usd);
+            create table valuation.fct_repricing_attribution as
+            from (values
+                ('TSLA', date '2023-07-19', date '2023-10-26', 'article', 'computed', -92.5, 13.875, 12.625, -119.0),
+                ('GME', date '2023-06-30', date '2023-09-29', 'quarter', 'negative cash flow', -7.5, null, null, null)
+            ) as line (symbol, period_start, period_end, kind, status, price_change_usd, rate_effect_usd, cash_flow_effect_usd, residual_usd)
             """
         )
 
@@ -768,6 +803,22 @@ MART_DEFECTS = {
     ),
     "bands that cross": ("update scenarios.fct_retreat_path set price_change_mild = -0.2", "path_falls_and_bands_are_in_order"),
     "share of uncertainty lost": ("delete from scenarios.fct_spillover where asset = 'gold' and from_asset = 'dollar'", "shares_add_up_to_100"),
+    "value of a company that loses money": (
+        "update valuation.fct_dcf_valuation set value_per_share = 5 where symbol = 'GME'",
+        "value_where_the_status_says_so",
+    ),
+    "rate computed and not there": (
+        "update valuation.fct_implied_discount_rate set implied_discount_rate = null where symbol = 'NVDA'",
+        "value_where_the_status_says_so",
+    ),
+    "median outside the quartiles": ("update valuation.fct_pe_compression set median_pe = 40 where median_pe is not null", "quartiles_in_order"),
+    "multiple compared with a later one": (
+        "update valuation.fct_pe_compression set comparison_date = date '2024-01-02' where comparison_date is not null",
+        "quartiles_in_order",
+    ),
+    "effect of the rate left out": ("update valuation.fct_repricing_attribution set rate_effect_usd = 0 where symbol = 'TSLA'", "effects_add_up"),
+    "effect without a value": ("update valuation.fct_repricing_attribution set residual_usd = -7.5 where symbol = 'GME'", "effects_add_up"),
+    "effect missing": ("update valuation.fct_repricing_attribution set residual_usd = null where symbol = 'TSLA'", "effects_add_up"),
     "nothing measured and no reason": ("update signals.fct_claim_check set why = null where variant = 'none'", "verdict_has_its_ground"),
     "list of a fund in kroner": (
         "update migration.fct_sovereign_fund_weight set holdings_usd = 10.7 * holdings_usd where observation_date = date '2023-06-30'",

@@ -109,12 +109,15 @@ def daily_options(**products: Any) -> str:
     return json.dumps({"ratios": ratios, **products})
 
 
-def chart(closes: Sequence[float | None], *, error: Any = None, session_end: int = 0, now: int = 0) -> str:
+def chart(closes: Sequence[float | None], *, error: Any = None, session_end: int = 0, now: int = 0, splits: Sequence[tuple[int, int, int]] = ()) -> str:
+    """An answer of the chart service; `splits` are (second, new shares, old shares)."""
     opened = [1767969000 + 86400 * number for number in range(len(closes))]  # 2026-01-09 9:30 in New York and the days after
     bars = {"open": closes, "high": closes, "low": closes, "close": closes, "volume": [100 if c is not None else None for c in closes]}
     regular = {"start": opened[-1] if opened else 0, "end": session_end}
     meta = {"symbol": "^GSPC", "exchangeTimezoneName": "America/New_York", "currentTradingPeriod": {"regular": regular}, "regularMarketTime": now}
-    result = None if error else [{"meta": meta, "timestamp": opened, "indicators": {"quote": [bars]}}]
+    result: list[dict[str, Any]] | None = None if error else [{"meta": meta, "timestamp": opened, "indicators": {"quote": [bars]}}]
+    if result and splits:
+        result[0]["events"] = {"splits": {str(second): {"date": second, "numerator": new, "denominator": old} for second, new, old in splits}}
     return json.dumps({"chart": {"result": result, "error": error}})
 
 
@@ -398,6 +401,14 @@ FORMS = {
         PRICE_SQL,
         [("^GSPC", "2026-01-09", "split", 6900.5, 100.0)],
         {"open session": 1},
+    ),
+    # told in seconds of the day, not always those of the bar; 1 for 8 is a reverse split
+    "yahoo, with splits": Form(
+        "price_daily",
+        "GSPC_chart.json",
+        chart([400.0, 100.0, 100.0, 800.0], splits=[(1767969000 + 86400 + 60, 4, 1), (1767969000 + 3 * 86400, 1, 8)]),
+        "select observation_date::varchar, close, split_ratio from raw.price_daily order by 1",
+        [("2026-01-09", 400.0, None), ("2026-01-10", 100.0, 4.0), ("2026-01-11", 100.0, None), ("2026-01-12", 800.0, 0.125)],
     ),
     "stooq, fund": Form(
         "price_daily",

@@ -86,3 +86,8 @@
 {% macro value_behind_loss(loss, multiple_before, multiple) -%}
     {{ safe_divide(loss, '(1 - ' ~ safe_divide(multiple, multiple_before) ~ ')') }}
 {%- endmacro %}
+
+{#- Market value that a lower multiple takes away, the other way round: above 0 where the multiple fell. -#}
+{% macro value_at_stake(market_value, multiple_before, multiple) -%}
+    {{ safe_divide(market_value ~ ' * (' ~ multiple_before ~ ' - ' ~ multiple ~ ')', multiple_before) }}
+{%- endmacro %}

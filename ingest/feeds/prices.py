@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote as url_quote
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
+from ingest.feeds.sec import seed
 from ingest.reader import delimited, json_documents
 
 if TYPE_CHECKING:
     import duckdb
 
-# What the signals need: US indices, the S&P sector funds, index funds, Tesla (a claim of the article), three emerging markets, and
-# their currencies in units a dollar with the dollar index (FRED has none of the rupiah and the dong, and the others days later). Yahoo gives
-# a currency the volume zero.
+# The companies of interest; Yahoo writes share classes with a hyphen.
+COMPANIES = tuple(row["ticker"].replace(".", "-") for row in seed.rows("company_of_interest"))
+# What signals and valuations need: US indices, the S&P sector funds, index funds, companies, three emerging markets, and their currencies
+# in units a dollar with the dollar index (FRED has none of the rupiah and the dong, and the others days later). Yahoo gives a currency the
+# volume zero.
 SYMBOLS = (
     *("^GSPC", "^NDX", "^IXIC", "^DJI", "SPY", "QQQ"),
     *("XLK", "XLF", "XLV", "XLE", "XLI", "XLP", "XLU", "XLY", "XLB"),
-    *("TSLA", "^NSEI", "^JKSE", "^VNINDEX.VN", "IDR=X", "INR=X", "VND=X", "DX-Y.NYB"),
+    *COMPANIES,
+    *("^NSEI", "^JKSE", "^VNINDEX.VN", "IDR=X", "INR=X", "VND=X", "DX-Y.NYB"),
 )
 
 _STOOQ_NAMES = {"^SPX": "^GSPC", "^NDQ": "^IXIC"}
@@ -37,18 +41,23 @@ def _read_chart(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequen
         create or replace temp table chart as
         select _file_id, json_type(document, '$.chart.result') = 'ARRAY' as has_result, document ->> '$.chart.error.description' as error,
                document -> '$.chart.result[0].meta' as meta, document -> '$.chart.result[0].timestamp' as opened,
-               document -> '$.chart.result[0].indicators.quote[0]' as bars
+               document -> '$.chart.result[0].indicators.quote[0]' as bars, document -> '$.chart.result[0].events.splits' as splits
         from {json_documents(files)} as documents
         """
     )
     errors = connection.execute("select coalesce(error, 'no result') from chart where not coalesce(has_result, false)").fetchall()
     if errors:
         raise UnreadableFile(f"the provider answered with an error instead of prices: {errors[0][0]}")
-    # the answer's arrays run in parallel, one entry a bar
+    # the answer's arrays run in parallel, one entry a bar; splits are dated by the bar of their first day, but in seconds of their own
     connection.execute(
         """
         create or replace temp table chart_bar as
-        with bars as (
+        with split as (
+            select _file_id, timezone(zone, to_timestamp((event ->> '$.date')::bigint))::date::varchar as observation_date,
+                   (event ->> '$.numerator')::double / nullif((event ->> '$.denominator')::double, 0) as split_ratio
+            from (select _file_id, meta ->> '$.exchangeTimezoneName' as zone, unnest(map_values(splits::map(varchar, json))) as event from chart)
+        ),
+        bars as (
             select _file_id, meta ->> '$.symbol' as symbol, meta ->> '$.exchangeTimezoneName' as zone,
                    (meta ->> '$.currentTradingPeriod.regular.start')::bigint as session_start,
                    (meta ->> '$.regularMarketTime')::bigint < (meta ->> '$.currentTradingPeriod.regular.end')::bigint as is_open_now,
@@ -59,16 +68,20 @@ def _read_chart(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequen
                    unnest(from_json(bars -> '$.close', '["VARCHAR"]')) as close,
                    unnest(from_json(bars -> '$.volume', '["VARCHAR"]')) as volume
             from chart
+        ),
+        dated as (
+            select *, timezone(zone, to_timestamp(opened))::date::varchar as observation_date from bars
         )
-        select _file_id, symbol, timezone(zone, to_timestamp(opened))::date::varchar as observation_date, open, high, low, close, volume,
+        select dated.* exclude (zone), split.split_ratio::varchar as split_ratio,
                case when close is null then 'blank' when session_start <= opened and is_open_now then 'open session' end as kind
-        from bars
+        from dated
+        left join split on dated._file_id = split._file_id and dated.observation_date = split.observation_date
         """
     )
     skipped: dict[int, dict[str, int]] = {}
     for file_id, kind, count in connection.execute("select _file_id, kind, count(*) from chart_bar where kind is not null group by all").fetchall():
         skipped.setdefault(file_id, {})[kind] = count
-    columns = ("symbol", "observation_date", "open", "high", "low", "close", "volume")
+    columns = ("symbol", "observation_date", "open", "high", "low", "close", "volume", "split_ratio")
     sql = f"""
         select _file_id, row_number() over (partition by _file_id) as _row_number, {", ".join(columns)}, 'split' as adjustment
         from chart_bar where kind is null
@@ -112,6 +125,7 @@ FEEDS = (
             Column("low", "DOUBLE", "Lowest price", "currency of the exchange", minimum=0),
             Column("close", "DOUBLE", "Last price", "currency of the exchange", minimum=0),
             Column("volume", "DOUBLE", "Shares traded; adjusted like the prices", "shares", minimum=0, required=False),
+            Column("split_ratio", "DOUBLE", "New shares for an old one, on the first day in the new shares", "ratio", minimum=0, required=False),
         ),
         formats=(
             Format("chart_json", Access.LIVE, re.compile(r'^\s*\{\s*"chart"\s*:'), _read_chart, "Yahoo chart answer, one file a symbol", requests=_requests),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -19,7 +19,7 @@ from ingest.feeds.sec import seed
 from ingest.sample import dates
 from ingest.sample.file import SampleFile, View
 from ingest.sample.filing import AMENDMENTS, accession, filed_on, quarters, report_accession, report_filed_on
-from ingest.sample.markets import TESLA_SPLITS
+from ingest.sample.markets import SPLITS
 from ingest.sample.process import stream
 from ingest.sample.world import World
 
@@ -53,20 +53,20 @@ class _Company:
     financial: bool = False
     buys_back: bool = False
     losses_from: str = "9999-12"
-    splits: tuple[tuple[str, int], ...] = field(default=())
 
 
 COMPANIES: dict[str, _Company] = {
-    "AAPL": _Company(383, 0.09, 0.28, 0.03, 0.25, 15.6, -0.04, 105, 0.030, 9, buys_back=True, splits=(("2014-06-09", 7), ("2020-08-31", 4))),
+    "AAPL": _Company(383, 0.09, 0.28, 0.03, 0.25, 15.6, -0.04, 105, 0.030, 9, buys_back=True),
     "MSFT": _Company(225, 0.10, 0.40, 0.12, 0.35, 7.43, -0.01, 45, 0.040, 6, buys_back=True),
-    "NVDA": _Company(42, 0.22, 0.35, 0.04, 0.30, 2.47, 0.00, 10, 0.025, 1, splits=(("2021-07-20", 4),)),
-    "AMZN": _Company(554, 0.22, 0.14, 0.10, 0.04, 10.3, 0.01, 62, 0.030, splits=(("2022-06-06", 20),)),
-    "TSLA": _Company(95, 0.42, 0.14, 0.09, 0.12, 3.17, 0.04, 3, 0.050, first="2010-09", splits=TESLA_SPLITS),
+    "NVDA": _Company(42, 0.22, 0.35, 0.04, 0.30, 2.47, 0.00, 10, 0.025, 1),
+    "AMZN": _Company(554, 0.22, 0.14, 0.10, 0.04, 10.3, 0.01, 62, 0.030),
+    "TSLA": _Company(95, 0.42, 0.14, 0.09, 0.12, 3.17, 0.04, 3, 0.050, first="2010-09"),
     "HD": _Company(155, 0.06, 0.12, 0.02, 0.10, 1.00, -0.04, 41, 0.035, 1, buys_back=True),
-    "GME": _Company(5.5, -0.04, 0.02, 0.01, 0.03, 0.305, 0.01, 0.5, 0.060, 1, losses_from="2018-07", splits=(("2022-07-22", 4),)),
-    "GOOGL": _Company(300, 0.17, 0.32, 0.11, 0.24, 12.6, -0.01, 14, 0.020, shares_tag="us-gaap", splits=(("2022-07-18", 20),)),
+    "GME": _Company(5.5, -0.04, 0.02, 0.01, 0.03, 0.305, 0.01, 0.5, 0.060, 1, losses_from="2018-07"),
+    "GOOGL": _Company(300, 0.17, 0.32, 0.11, 0.24, 12.6, -0.01, 14, 0.020, shares_tag="us-gaap"),
     "META": _Company(127, 0.28, 0.45, 0.22, 0.25, 2.57, 0.00, 18, 0.040, first="2012-06", shares_tag="us-gaap"),
-    "BRK.B": _Company(340, 0.07, 0.12, 0.05, 0.12, 2.17, -0.01, 120, 0.035, shares_tag="none", financial=True),
+    # counts its class A shares, of which one is 1,500 class B
+    "BRK.B": _Company(340, 0.07, 0.12, 0.05, 0.12, 0.00145, -0.01, 120, 0.035, shares_tag="none", financial=True),
     "JPM": _Company(155, 0.03, 0.20, 0.00, 0.28, 2.90, -0.02, 390, 0.040, financial=True),
     "BAC": _Company(98, 0.00, 0.25, 0.00, 0.26, 7.95, -0.01, 300, 0.040, financial=True),
     "UNH": _Company(360, 0.10, 0.07, 0.01, 0.06, 0.93, -0.01, 60, 0.040, buys_back=True),
@@ -75,7 +75,7 @@ COMPANIES: dict[str, _Company] = {
     "WMT": _Company(625, 0.03, 0.05, 0.025, 0.025, 2.69, -0.02, 46, 0.045, 1),
     "CVX": _Company(200, 0.02, 0.18, 0.08, 0.11, 1.88, 0.00, 21, 0.030),
     # cash flow pays the interest, not the debt that falls due
-    "NEE": _Company(26, 0.05, 0.42, 0.65, 0.20, 2.03, 0.01, 68, 0.045, due_share=0.2, splits=(("2020-10-27", 4),)),
+    "NEE": _Company(26, 0.05, 0.42, 0.65, 0.20, 2.03, 0.01, 68, 0.045, due_share=0.2),
     "LIN": _Company(33, 0.04, 0.28, 0.11, 0.17, 0.485, -0.02, 19, 0.020, first="2018-12"),
     "BA": _Company(76, 0.00, 0.06, 0.02, 0.05, 0.605, 0.00, 53, 0.047, losses_from="2019-06"),
     "PLD": _Company(8.0, 0.14, 0.65, 0.35, 0.38, 0.924, 0.05, 29, 0.030),
@@ -108,11 +108,11 @@ def ticker_of() -> dict[str, str]:
     return {row["ticker"]: row["cik"] for row in seed.rows("company_of_interest")}
 
 
-def shares_outstanding(ticker: str, day: date) -> float:
-    """Shares outstanding of a company as counted on a day, before the splits that came later."""
+def shares_outstanding(ticker: str, day: date, stated: date | None = None) -> float:
+    """Shares outstanding of a company as counted on a day, in the shares of the day on which that was stated (the day itself if not given)."""
     made = COMPANIES[ticker]
     years = (dates.LAST_DAY.astype("datetime64[D]").astype(np.int64) - np.datetime64(day, "D").astype(np.int64)) / 365.25
-    later = np.prod([factor for split, factor in made.splits if date.fromisoformat(split) > day] or [1])
+    later = np.prod([factor for split, factor in SPLITS.get(ticker, ()) if date.fromisoformat(split) > (stated or day)] or [1])
     return float(np.round(made.shares * 1e9 / (1 + made.share_growth) ** years / later, -3))
 
 
@@ -223,7 +223,8 @@ def _facts(
         cover = date.fromordinal(filed.toordinal() - 7)
         yield ("dei", "EntityCommonStockSharesOutstanding", "shares", None, cover.isoformat(), shares_outstanding(ticker, cover))
     elif made.shares_tag == "us-gaap":
-        yield ("us-gaap", "CommonStockSharesOutstanding", "shares", None, end, shares_outstanding(ticker, date.fromisoformat(end)))
+        # a balance sheet is in the shares of the day it is filed, a split since its date included (SEC Staff Accounting Bulletin Topic 4.C)
+        yield ("us-gaap", "CommonStockSharesOutstanding", "shares", None, end, shares_outstanding(ticker, date.fromisoformat(end), filed))
     if quarter[at] == 4:
         yield ("us-gaap", "Goodwill", "USD", None, end, float(np.round(0.05 * year, -6)))
 

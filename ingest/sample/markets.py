@@ -128,6 +128,63 @@ class _Symbol:
     dividend_yield: float = 0.0
 
 
+# The companies of `company.py` at prices that their cash flow bears: they rise with cash flow a share, which is why some differ from the real ones.
+# Technology has its peak at the end of 2021, and falls in the retreat. Volumes are in shares of the world's end, like prices.
+_COMPANIES: Mapping[str, _Symbol] = {
+    "AAPL": _Symbol(
+        1.2,
+        0.16,
+        path("2004-01-02 17.0, 2022-01-03 182.0, 2023-01-03 125.1, 2023-06-30 193.97"),
+        path("2023-10-26 166.9, 2023-12-29 192.5"),
+        (4.6e8, 5.8e7),
+        dividend_yield=0.006,
+    ),
+    "MSFT": _Symbol(
+        1.1,
+        0.14,
+        path("2004-01-02 44.0, 2022-01-03 334.8, 2022-11-03 214.3, 2023-06-30 340.54"),
+        path("2023-10-26 312.0, 2023-12-29 376.0"),
+        (6.5e7, 2.6e7),
+        dividend_yield=0.009,
+    ),
+    "NVDA": _Symbol(
+        1.7,
+        0.30,
+        path("2004-01-02 8.7, 2022-01-03 301.2, 2022-10-14 112.3, 2023-06-30 423.02"),
+        path("2023-10-26 361.0, 2023-12-29 441.0"),
+        (6.0e7, 4.5e7),
+    ),
+    "AMZN": _Symbol(
+        1.2, 0.20, path("2004-01-02 3.3, 2022-01-03 170.4, 2023-01-03 85.8, 2023-06-30 130.36"), path("2023-10-26 111.0, 2023-12-29 140.0"), (1.6e8, 5.2e7)
+    ),
+    "HD": _Symbol(1.0, 0.13, path("2004-01-02 45.0, 2022-01-03 370.0, 2023-06-30 310.64"), (), (8.0e6, 3.8e6), dividend_yield=0.024),
+    "GME": _Symbol(
+        1.3,
+        0.50,
+        path("2004-01-02 6.0, 2013-11-01 5.2, 2018-06-29 3.6, 2020-07-31 1.1, 2021-01-27 86.9, 2021-02-19 10.2, 2021-06-08 75.0, 2023-06-30 24.25"),
+        (),
+        (1.2e7, 4.5e6),
+    ),
+    "GOOGL": _Symbol(
+        1.1, 0.16, path("2004-08-19 6.1, 2022-01-03 145.0, 2022-11-03 83.4, 2023-06-30 119.7"), path("2023-10-26 108.0, 2023-12-29 129.0"), (1.6e8, 3.2e7)
+    ),
+    "META": _Symbol(
+        1.3, 0.25, path("2012-05-18 19.0, 2022-01-03 338.5, 2022-11-03 88.9, 2023-06-30 286.98"), path("2023-10-26 262.0, 2023-12-29 318.0"), (5.8e7, 2.2e7)
+    ),
+    "BRK-B": _Symbol(0.8, 0.09, path("2004-01-02 76.0, 2023-06-30 341.0"), (), (3.5e6, 3.2e6)),
+    "JPM": _Symbol(1.1, 0.15, path("2004-01-02 52.0, 2023-06-30 145.44"), (), (1.3e7, 1.0e7), dividend_yield=0.027),
+    "BAC": _Symbol(1.2, 0.22, path("2004-01-02 24.0, 2009-03-09 7.1, 2023-06-30 28.69"), (), (2.4e7, 4.3e7), dividend_yield=0.029),
+    "UNH": _Symbol(0.7, 0.16, path("2004-01-02 60.0, 2023-06-30 480.64"), (), (6.0e6, 3.1e6), dividend_yield=0.014),
+    "JNJ": _Symbol(0.6, 0.10, path("2004-01-02 76.0, 2023-06-30 165.52"), (), (8.0e6, 7.0e6), dividend_yield=0.027),
+    "PG": _Symbol(0.5, 0.10, path("2004-01-02 84.0, 2023-06-30 151.74"), (), (8.0e6, 6.2e6), dividend_yield=0.024),
+    "WMT": _Symbol(0.5, 0.12, path("2004-01-02 57.0, 2023-06-30 157.18"), (), (1.0e7, 5.8e6), dividend_yield=0.014),
+    "CVX": _Symbol(0.9, 0.18, path("2004-01-02 92.0, 2020-03-18 62.0, 2023-06-30 157.35"), (), (8.5e6, 7.6e6), dividend_yield=0.036),
+    "NEE": _Symbol(0.6, 0.12, path("2004-01-02 9.5, 2021-12-31 93.4, 2023-06-30 74.2"), (), (6.5e6, 1.1e7), dividend_yield=0.022),
+    "LIN": _Symbol(0.9, 0.11, path("2018-10-31 236.0, 2023-06-30 381.08"), (), (2.2e6, 1.8e6), dividend_yield=0.013),
+    "BA": _Symbol(1.4, 0.20, path("2004-01-02 62.0, 2019-03-01 165.0, 2020-03-23 78.0, 2023-06-30 211.16"), (), (5.0e6, 5.4e6)),
+    "PLD": _Symbol(1.0, 0.15, path("2004-01-02 25.0, 2022-01-03 166.0, 2023-06-30 122.63"), (), (2.5e6, 3.3e6), dividend_yield=0.027),
+}
+
 _SYMBOLS: Mapping[str, _Symbol] = {
     "^NDX": _Symbol(1.12, 0.07, path("2004-01-02 1463.6, 2008-12-31 1211.7, 2021-12-31 16320.1, 2022-12-30 10939.8, 2023-06-30 15179.2"), (), (1.6e9, 4.4e9)),
     "^IXIC": _Symbol(
@@ -166,6 +223,7 @@ _SYMBOLS: Mapping[str, _Symbol] = {
         path("2023-07-18 293.3, 2023-07-19 291.3, 2023-08-18 215.5, 2023-09-11 273.6, 2023-10-17 254.9, 2023-10-25 212.4, 2023-10-26 206.8, 2023-12-29 248.5"),
         (1.4e7, 1.2e8),
     ),
+    **_COMPANIES,
     "^NSEI": _Symbol(0.35, 0.17, path("2007-09-17 4494.7, 2022-12-30 18105.3, 2023-12-29 21731.4"), (), (1.5e5, 3.0e5), "XBOM"),
     "^JKSE": _Symbol(0.25, 0.16, path("2004-01-02 704.5, 2022-12-30 6850.6"), path("2023-12-28 7672.7"), (9e7, 1.8e8), "XIDX"),
     "^VNINDEX.VN": _Symbol(0.22, 0.19, path("2009-01-02 313.3, 2022-12-30 1007.1, 2023-12-29 1129.9"), (), (2.5e7, 7.5e8), "XSTC"),
@@ -177,7 +235,16 @@ _CURRENCIES: Mapping[str, tuple[Waypoints, float]] = {
     "VND=X": (path("2004-01-02 15640, 2011-02-11 20875, 2015-08-19 22450, 2022-10-25 24860, 2022-12-30 23630, 2023-12-29 24270"), 0.004),
 }
 
-TESLA_SPLITS = (("2020-08-31", 5), ("2022-08-25", 3))
+# First day in the new shares, and new shares for an old one.
+SPLITS: Mapping[str, tuple[tuple[str, int], ...]] = {
+    "AAPL": (("2014-06-09", 7), ("2020-08-31", 4)),
+    "NVDA": (("2021-07-20", 4),),
+    "AMZN": (("2022-06-06", 20),),
+    "TSLA": (("2020-08-31", 5), ("2022-08-25", 3)),
+    "GME": (("2022-07-22", 4),),
+    "GOOGL": (("2022-07-18", 20),),
+    "NEE": (("2020-10-27", 4),),
+}
 
 
 def _bars(drivers: Drivers, symbol: str, days: Days, close: Floats, sd: Floats, volume: tuple[float, float]) -> dict[str, Floats]:
@@ -195,7 +262,7 @@ def _bars(drivers: Drivers, symbol: str, days: Days, close: Floats, sd: Floats, 
     lively = 0.6 * (drivers.on(days, drivers.calm_volatility) - 2.84) + 0.15 * np.abs(change / sd)
     # turnover of low-volatility utilities rises while the market's falls
     thin = drivers.on(days, drivers.signal("turnover", "impact", 0.98, crisis=0.0))
-    rotation = 0.24 * drivers.on(days, drivers.shift) if symbol == "XLU" else 0.0
+    rotation = 0.24 * drivers.on(days, drivers.shift) if symbol in ("XLU", "NEE") else 0.0
     traded = np.exp(trend + lively - 0.14 * thin + 0.12 * drivers.noise(f"{symbol} volume", days, 0.6) + rotation)
     return {"open": opened, "high": high, "low": low, "close": close, "volume": np.round(traded)}
 
@@ -229,8 +296,7 @@ def prices(drivers: Drivers) -> tuple[dict[str, Price], Floats]:
             missing &= ~year_end & (on < np.datetime64("2023-12-20"))
         first = np.datetime64(_SYMBOLS[symbol].waypoints[0][0]) if symbol in _SYMBOLS else dates.FIRST_DAY
         shown = on >= first
-        splits = TESLA_SPLITS if symbol == "TSLA" else ()
-        prices[symbol] = Price(symbol, on[shown], {name: bar[shown] for name, bar in bars.items()}, missing[shown], splits, yields)
+        prices[symbol] = Price(symbol, on[shown], {name: bar[shown] for name, bar in bars.items()}, missing[shown], SPLITS.get(symbol, ()), yields)
 
     add("^GSPC", days, market, sd, (1.4e9, 3.9e9))
     fund = market / 10 * np.exp(0.0002 * stream(drivers.seed, "SPY premium").standard_normal(len(days)))

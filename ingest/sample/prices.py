@@ -1,4 +1,4 @@
-"""Yahoo's chart answers, one file a symbol. A split rewrites the whole history, so Tesla's file has editions around each."""
+"""Yahoo's chart answers, one file a symbol. A split rewrites the whole history, so the file of a company has editions around each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from ingest.feeds.prices import COMPANIES
 from ingest.sample import dates
 from ingest.sample.file import SampleFile, View
 from ingest.sample.tables import Floats, Price
@@ -95,7 +96,7 @@ def _chart(price: Price, shown: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str
 def _instrument(price: Price) -> str:
     if price.symbol.endswith("=X"):
         return "CURRENCY"
-    return "INDEX" if price.symbol.startswith("^") or price.symbol == "DX-Y.NYB" else "EQUITY" if price.splits else "ETF"
+    return "INDEX" if price.symbol.startswith("^") or price.symbol == "DX-Y.NYB" else "EQUITY" if price.symbol in COMPANIES else "ETF"
 
 
 def _offset(day: np.datetime64, zone: str) -> float:

@@ -129,7 +129,7 @@ def prices(world: World, security: Security, days: Days, *, as_traded: bool = Fa
 
     Securities whose prices the world has keep them; the others move with the market by their beta, with noise of their own.
     """
-    own = world.prices.get(security.ticker)
+    own = world.prices.get(security.ticker.replace(".", "-"))
     if own:
         later = [np.where(days < np.datetime64(day), float(ratio), 1.0) for day, ratio in own.splits] if as_traded else []
         factor = np.prod([np.ones(len(days)), *later], axis=0)

@@ -31,8 +31,7 @@ SINGLE_FROM = np.datetime64("2023-12-26", "D")
 
 # Million shares traded a day in 2023, where the world has no price.
 _MILLIONS = {
-    "IVV": 5, "VOO": 5, "XLC": 5, "XLRE": 6, "AAPL": 58, "MSFT": 26, "NVDA": 45, "AMZN": 52, "GOOGL": 32, "META": 22, "AVGO": 3, "JPM": 10,
-    "V": 6, "MA": 3, "LLY": 3, "UNH": 3, "JNJ": 7, "XOM": 17, "PG": 6, "HD": 4, "COST": 2, "NFLX": 6,
+    "IVV": 5, "VOO": 5, "XLC": 5, "XLRE": 6, "AVGO": 3, "V": 6, "MA": 3, "LLY": 3, "XOM": 17, "COST": 2, "NFLX": 6,
 }  # fmt: skip
 _NAMES = {"SPY": "SPDR S&P 500 ETF Trust", "IVV": "iShares Core S&P 500 ETF", "VOO": "Vanguard S&P 500 ETF", "QQQ": "Invesco QQQ Trust, Series 1"}
 _OFF_EXCHANGE = 0.44  # of all shares traded

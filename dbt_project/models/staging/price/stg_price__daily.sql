@@ -14,6 +14,7 @@ renamed as (
         low,
         close,
         volume,
+        split_ratio,
         {{ lineage(['symbol', 'observation_date', 'adjustment']) }}
     from source
 )
