@@ -88,13 +88,13 @@ at_stake as (
         'market_value_at_risk' as metric,
         now.variant,
         now.observation_date,
-        {{ value_at_stake('market_value.market_value_usd', 'then.value', 'now.value') }} as value,
+        {{ value_at_stake('market_value.market_value_usd', 'earlier.value', 'now.value') }} as value,
         3 as rows_behind,
-        greatest(now.available_at, then.available_at, market_value.available_at) as available_at,
+        greatest(now.available_at, earlier.available_at, market_value.available_at) as available_at,
         now.file_id,
         now.row_key
     from multiple as now
-    inner join multiple as then on now.variant = then.variant and last_day(then.observation_date) = now.then_date
+    inner join multiple as earlier on now.variant = earlier.variant and last_day(earlier.observation_date) = now.then_date
     inner join market_value on now.variant = market_value.variant and now.then_date = market_value.observation_date
 ),
 
