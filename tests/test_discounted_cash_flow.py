@@ -36,7 +36,8 @@ def test_growth_fades_in_a_straight_line_and_reaches_its_end_after_the_fade() ->
 
 
 def test_value_by_hand() -> None:
-    # two years at 10%, then for ever 0: growth 10%, 5%. Cash 2.2, 2.31; discounted 2.2 / 1.1 = 2, 2.31 / 1.21 = 1.909091; after it 2.31 / 0.1 / 1.21 = 19.090909
+    # two years, discounted at 10%, then for ever 0: growth 10%, 5%. Cash 2.2, 2.31; discounted 2.2 / 1.1 = 2 and 2.31 / 1.21 = 1.909091; after it
+    # 2.31 / 0.1 / 1.21 = 19.090909
     assert value_per_share(flow(2.0, 0.1, 0.0, 2), np.array([0.1]))[0] == pytest.approx(2 + 1.90909091 + 19.09090909)
 
 
@@ -192,8 +193,8 @@ def test_cash_flow_of_a_real_company(realdata: Path, tmp_path: Path) -> None:
             where not known.is_year_as_reported
             """
         ).fetchone()
-    # 10-K of 21 February 2024, in millions: 28,090 of operating cash flow, 1,069 of property, equipment and intangible assets, 29,760 of income (29,759 as the sum of its quarters),
-    # 60,922 of revenue after 16,675 three years before, and 2.5 billion shares on the cover
+    # 10-K of 21 February 2024, in millions: 28,090 of operating cash flow, 1,069 of property, equipment and intangible assets, 29,760 of income
+    # (29,759 as the sum of its quarters), 60,922 of revenue after 16,675 three years before, and 2.5 billion shares on the cover
     assert known == (2.809e10, 1.069e9, 2.9759e10, 6.0922e10, round((60_922 / 16_675) ** (1 / 3) - 1, 4), 3, 2.5e9)
     assert missing is not None
     assert missing[:3] == (None, None, 4.368e9)

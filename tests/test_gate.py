@@ -272,7 +272,8 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
             ) as line (observation_date, symbol, status, implied_discount_rate);
             create table valuation.fct_pe_compression as
             from (values
-                (date '2023-12-29', 'companies of interest', 20.0, 26.6, 36.1, date '2021-12-29', 16e12), (date '2023-12-29', 'S&P 500', null, null, null, null, null)
+                (date '2023-12-29', 'companies of interest', 20.0, 26.6, 36.1, date '2021-12-29', 16e12),
+                (date '2023-12-29', 'S&P 500', null, null, null, null, null)
             ) as line (observation_date, universe, lower_quartile_pe, median_pe, upper_quartile_pe, comparison_date, market_value_before_usd);
             create table valuation.fct_repricing_attribution as
             from (values

@@ -49,7 +49,9 @@ index_price as (
 ),
 
 newest_index_price as (
-    select * exclude (observation_date), observation_date as price_date
+    select
+        * exclude (observation_date),
+        observation_date as price_date
     from ({{ newest_observation('index_price', ['symbol']) }}) as news
 ),
 
@@ -66,7 +68,9 @@ index_earnings as (
 ),
 
 newest_index_earnings as (
-    select * exclude (observation_date), observation_date as earnings_date
+    select
+        * exclude (observation_date),
+        observation_date as earnings_date
     from ({{ newest_observation('index_earnings', ['symbol']) }}) as news
 ),
 
@@ -81,7 +85,9 @@ published_multiple as (
 ),
 
 newest_multiple as (
-    select * exclude (observation_date), observation_date as multiple_date
+    select
+        * exclude (observation_date),
+        observation_date as multiple_date
     from ({{ newest_observation('published_multiple', ['series_id']) }}) as news
 ),
 
