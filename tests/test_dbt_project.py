@@ -39,7 +39,7 @@ CALENDARS = {
 
 LEVELS = (
     ("^GSPC", 2700), ("^NDX", 6500), ("^NSEI", 10000), ("^VNINDEX.VN", 900), ("^JKSE", 6000), ("INR=X", 70), ("VND=X", 23000), ("IDR=X", 14000),
-    ("DX-Y.NYB", 95),
+    ("DX-Y.NYB", 95), ("TSLA", 300),
 )  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
         (select * exclude (day), level * exp(sum(step) over (partition by symbol order by day)) as close
          from (select day as on_day, day, symbol, level, 0.02 * ({noise("day", "symbol")} - 0.5) + 0.01 * ({noise("day")} - 0.48) as step
                from ({CALENDARS["daily"]}) as calendar
-               cross join (values {", ".join(f"('{s}', {level})" for s, level in (*LEVELS, ("TSLA", 300), *((fund, 50) for fund in SECTOR_FUNDS)))}) as level(symbol, level)))
+               cross join (values {", ".join(f"('{s}', {level})" for s, level in (*LEVELS, *((fund, 50) for fund in SECTOR_FUNDS)))}) as level(symbol, level)))
     """
     put(
         connection,
