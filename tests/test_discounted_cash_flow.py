@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
+from equal import assert_equal
 from raw_store import RawStore
 from scipy.optimize import brentq
 
@@ -172,29 +174,36 @@ def built(store: RawStore, warehouse: Path, as_of: datetime, *models: str) -> No
 
 
 def test_a_day_stays_as_it_was_known_through_reports_and_splits(tmp_path: Path) -> None:
-    """Implied rates of the sample as built on 30 June 2022 and at its end. Alphabet, Tesla and GameStop split in between, and restate nothing of before."""
+    """Implied rates and multiples of the sample as built on 30 June 2022 and at its end: splits in between restate nothing before."""
     feeds = ("sec_companyfacts", "price_daily", "treasury_par_yield")
     store = RawStore(tmp_path / "store", [FEEDS[name] for name in feeds])
     for file in sample.render(sample.END, first_year=2018, feeds=feeds):
         store.land(file.feed, file.name, file.content, format=file.format, edition_at=file.edition_at)
     store.load()
-    found = []
-    for as_of in (datetime(2022, 6, 30, 23, 59, 59, tzinfo=UTC), sample.END):
-        built(store, tmp_path / "warehouse.duckdb", as_of, "+fct_implied_discount_rate")
-        with duckdb.connect(str(tmp_path / "mart.duckdb"), read_only=True) as mart:
-            query = "select * exclude (available_at) from valuation.fct_implied_discount_rate where observation_date <= '2022-06-30' order by 1, 2"
-            found.append(mart.execute(query).fetchall())
-            if as_of == sample.END:
-                factors = dict(
-                    mart.execute(
-                        """
-                        select symbol, max(split_factor) from valuation.fct_implied_discount_rate
-                        where observation_date > '2022-06-30' and split_factor <> 1 group by 1
-                        """
-                    ).fetchall()
-                )
-    assert len(found[0]) > 10_000
-    assert found[0] == found[1]
+    mart = tmp_path / "mart.duckdb"
+    for name, as_of in (("earlier", datetime(2022, 6, 30, 23, 59, 59, tzinfo=UTC)), ("later", sample.END)):
+        built(store, tmp_path / "warehouse.duckdb", as_of, "+fct_implied_discount_rate", "+fct_pe_compression")
+        shutil.copy(mart, tmp_path / f"{name}.duckdb")
+    with duckdb.connect() as connection:
+        for name in ("earlier", "later"):
+            connection.execute(f"attach '{tmp_path / name}.duckdb' as {name} (read_only)")
+        for table, keys, least in (
+            ("fct_implied_discount_rate", ("observation_date", "symbol"), 10_000),
+            ("fct_pe_compression", ("observation_date", "universe"), 2_000),
+        ):
+            count = connection.execute(f"select count(*) from earlier.valuation.{table}").fetchone()
+            assert count is not None
+            assert count[0] > least
+            past = f"(select * from later.valuation.{table} where observation_date <= '2022-06-30')"
+            assert_equal(connection, f"earlier.valuation.{table}", past, keys)
+        factors = dict(
+            connection.execute(
+                """
+                select symbol, max(split_factor) from later.valuation.fct_implied_discount_rate
+                where observation_date > '2022-06-30' and split_factor <> 1 group by 1
+                """
+            ).fetchall()
+        )
     # Alphabet's report came a week after its split and counts in new shares
     assert factors["TSLA"] == 3
     assert factors["GME"] == 4

@@ -36,8 +36,9 @@ of_companies as (
         {{ safe_divide('sum(market_value_usd) filter (where is_member)', 'sum(net_income_usd) filter (where is_member)') }} as weighted_pe,
         sum(market_value_usd) filter (where is_member) as market_value_usd,
         max(available_at) as available_at,
-        arg_max(file_id, available_at) as file_id,
-        arg_max(row_key, available_at) as row_key
+        -- reports and prices of several companies become known at one moment
+        arg_max(file_id, row(available_at, symbol)) as file_id,
+        arg_max(row_key, row(available_at, symbol)) as row_key
     from in_universe
     group by observation_date, universe
 ),
