@@ -517,6 +517,73 @@ def _repricing_attribution(_: Iterable[str]) -> list[Check]:
     ]
 
 
+def _discount_rate(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "terms_add_up",
+            "The discount rate is risk-free rate + beta x equity risk premium + political-risk premium, and there is one where the status says so.",
+            "critical",
+            query(
+                """
+                select observation_date, symbol, status, discount_rate, risk_free_rate, beta, equity_risk_premium, political_risk_premium
+                from {batch}
+                where
+                    (status = 'computed') <> (discount_rate is not null)
+                    or abs(
+                        discount_rate
+                        - (risk_free_rate + beta * equity_risk_premium + coalesce(political_risk_premium, 0))
+                    ) > 1e-12
+                """
+            ),
+        ),
+        Check(
+            "index_pays_the_implied_premium",
+            "The rate of the index is the risk-free rate and the implied premium: political risk counts once.",
+            "critical",
+            query(
+                """
+                select observation_date, discount_rate, risk_free_rate, implied_premium, beta
+                from {batch}
+                where symbol = '^GSPC' and (beta <> 1 or abs(discount_rate - risk_free_rate - implied_premium) > 1e-12)
+                """
+            ),
+        ),
+    ]
+
+
+def _equity_risk_premium(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "published_premium_reproduced",
+            "The premium computed from Damodaran's inputs is the one he publishes, within a basis point; where it is not, he used another variant.",
+            # he has changed his model, and prints inputs rounded
+            "warning",
+            "select source_table, observation_date, implied_premium, published_premium, difference_basis_points\nfrom {batch}\n"
+            "where abs(difference_basis_points) > 1\norder by observation_date desc",
+        )
+    ]
+
+
+def _political_risk_premium(columns: Iterable[str]) -> list[Check]:
+    return [
+        Check(
+            "premium_follows_from_slope",
+            "The political-risk premium is slope x log ratio, within its band, and there is one where the status says so.",
+            "critical",
+            query(
+                """
+                select observation_date, status, political_risk_premium, slope, log_geopolitical_risk_ratio
+                from {batch}
+                where
+                    (status = 'computed') <> (political_risk_premium is not null)
+                    or abs(political_risk_premium - slope * log_geopolitical_risk_ratio) > 1e-12
+                    or political_risk_premium not between political_risk_premium_lower and political_risk_premium_upper
+                """
+            ),
+        )
+    ]
+
+
 RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
     "fct_claim_check": _claim_check,
     "fct_contagion_path": _contagion_path,
@@ -524,10 +591,13 @@ RECONCILIATIONS: Mapping[str, Callable[[Iterable[str]], list[Check]]] = {
     "fct_dcf_valuation": _status_and_value("value_per_share"),
     "fct_defence": _defence,
     "fct_derivatives_concentration_weekly": _derivatives_concentration,
+    "fct_discount_rate_daily": _discount_rate,
+    "fct_equity_risk_premium_monthly": _equity_risk_premium,
     "fct_implied_discount_rate": _status_and_value("implied_discount_rate"),
     "fct_liquidity_stratification_daily": _liquidity,
     "fct_minsky_quarterly": _minsky,
     "fct_pe_compression": _pe_compression,
+    "fct_political_risk_premium_monthly": _political_risk_premium,
     "fct_repricing_attribution": _repricing_attribution,
     "fct_reserve_currency_quarterly": _reserve_currency,
     "fct_retreat_index_daily": _retreat_index,

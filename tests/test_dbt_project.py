@@ -6,7 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,15 @@ CALENDARS = {
     "calendar": f"select i::date as day from generate_series(date '{FIRST}', date '{LAST}', interval 1 day) as s(i)",
     "tuesdays": f"select i::date as day from generate_series(date '{FIRST}', date '{LAST}', interval 1 day) as s(i) where isodow(i) = 2",
     "month_ends": f"select last_day(i)::date as day from generate_series(date '{FIRST}', date '{LAST}', interval 1 month) as s(i)",
+    # a relation of months needs sixty of them
+    "long_month_ends": f"select last_day(i)::date as day from generate_series(date '2014-01-01', date '{LAST}', interval 1 month) as s(i)",
+    "long_month_starts": f"select i::date as day from generate_series(date '2014-02-01', date '{LAST}', interval 1 month) as s(i)",
 }
 
 
 LEVELS = (
     ("^GSPC", 2700), ("^NDX", 6500), ("^NSEI", 10000), ("^VNINDEX.VN", 900), ("^JKSE", 6000), ("INR=X", 70), ("VND=X", 23000), ("IDR=X", 14000),
-    ("DX-Y.NYB", 95),
+    ("DX-Y.NYB", 95), ("TSLA", 300),
 )  # fmt: skip
 
 
@@ -137,6 +140,17 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
     put(connection, "gld_archive", "daily", f"800 + 100 * sin({day_number()} / 400.0) + {noise('day')} as tonnes_in_trust", 36)
     put(connection, "finra_margin", "month_ends", f"300000 * (1 + {day_number()} / 5000.0 + 0.1 * {noise('day')}) as debit_balances", 22 * 24)
     put(connection, "gpr_daily", "calendar", f"100 as articles, 80 + 60 * {noise('day')} as gprd", 8 * 24)
+    put(connection, "gpr_monthly", "long_month_ends", f"'GPR' as index_name, 80 + 60 * {noise('day')} as value", 8 * 24)
+    # cash flows go with the risk of the month that ended the day before
+    put(
+        connection,
+        "damodaran_erp_monthly",
+        "long_month_starts",
+        f"""3000 as index_level, 0.03 as bond_rate, 90 + 20 * {noise("day - 1")} + 40 * {noise("day", "'own'")} as cash_flow_trailing,
+            0.06 as expected_growth, 0.05 as premium_trailing""",
+        9 * 24,
+    )
+    put(connection, "treasury_par_yield", "daily", f"120 as maturity_months, 2 + {noise('day')} as par_yield_percent", 23)
     prices = f"""
         (select * exclude (day), level * exp(sum(step) over (partition by symbol order by day)) as close
          from (select day as on_day, day, symbol, level, 0.02 * ({noise("day", "symbol")} - 0.5) + 0.01 * ({noise("day")} - 0.48) as step
@@ -198,7 +212,11 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
             timestamp '2021-08-31 20:00' as _available_at, 'edition' as _available_at_source, 2 as _file_id,
             open / 5 as open, high / 5 as high, low / 5 as low, close / 5 as close, volume * 5 as volume
         )
-        from raw.price_daily where symbol = 'XLK' and _available_at < timestamp '2021-08-31 20:00';
+        from raw.price_daily where symbol in ('XLK', 'TSLA') and _available_at < timestamp '2021-08-31 20:00';
+        insert into raw.gpr_monthly
+        select * replace (value * 1.4 as value, timestamp '2021-11-20 12:00' as _available_at, 'edition' as _available_at_source, 2 as _file_id)
+        from raw.gpr_monthly where observation_date = '2020-02-29';
+        update raw.damodaran_erp_monthly set _available_at = _available_at + interval 40 day where observation_date = '2021-06-01';
         update raw.finra_short_volume set _available_at = _available_at + interval 6 day where observation_date = '2022-03-14' and symbol = 'XLF'
         """
     )
@@ -262,6 +280,7 @@ def later_warehouse(builds: Path) -> duckdb.DuckDBPyConnection:
         ("signals.fct_retreat_index_daily", ("observation_date",)),
         ("signals.fct_tape_daily", ("observation_date", "symbol")),
         ("migration.fct_liquidity_stratification_daily", ("observation_date", "sector")),
+        ("valuation.fct_discount_rate_daily", ("observation_date", "symbol")),
     ],
 )
 def test_past_days_do_not_change_with_later_knowledge(builds: Path, table: str, keys: Sequence[str]) -> None:
@@ -501,6 +520,41 @@ def off_exchange(connection: duckdb.DuckDBPyConnection, symbol: str, end: dateti
     shares = [total / first[day] for day, total, _ in volumes if day in first and total <= first[day]][:21]
     short = [sold / total for _, total, sold in volumes][:21]
     return tuple(float(np.mean(each)) if len(each) == 21 else None for each in (shares, short))  # type: ignore[return-value]
+
+
+def test_beta_of_prices_as_known(builds: Path) -> None:
+    connection = later_warehouse(builds)
+    found = connection.execute("select available_at, beta_raw, beta_sessions from intermediate.int_beta_event where symbol = 'TSLA' order by 1").fetchall()
+    assert found[251][1:] == (None, 251) and found[252][1] is not None
+    split = next(place for place, (moment, *_) in enumerate(found) if moment == datetime(2021, 8, 31, 20))
+    for moment, beta, sessions in (found[252], found[400], found[split - 1], found[split], found[split + 1], found[-80], found[-75], found[-1]):
+        close = {
+            symbol: dict(newest(connection, "observation_date, close", "staging.stg_price__daily", f"symbol = '{symbol}'", moment, 560))
+            for symbol in ("TSLA", "^GSPC")
+        }
+        days = sorted(close["TSLA"].keys() & close["^GSPC"].keys())[-505:]
+        share, market = (np.diff([close[symbol][day] for day in days]) / [close[symbol][day] for day in days[:-1]] for symbol in ("TSLA", "^GSPC"))
+        assert sessions == len(share)
+        assert beta == pytest.approx(np.polyfit(market, share, 1)[0])
+
+
+def test_political_risk_premium_on_months_known(builds: Path) -> None:
+    connection = later_warehouse(builds)
+    columns = "available_at, source_observation_date, premium_observation_date, months, slope, usual_risk, political_risk_premium"
+    found = connection.execute(f"select {columns} from intermediate.int_political_risk_premium order by 1").fetchall()
+    revised = next(place for place, row in enumerate(found) if row[0] == datetime(2021, 11, 20, 12))
+    late = next(place for place, row in enumerate(found) if row[0] == datetime(2021, 7, 20))
+    assert any(row[-1] is not None for row in found) and found[0][3] == 0
+    for moment, month, start, months, slope, usual, premium in (found[-1], found[-2], found[revised - 1], found[revised], found[late - 1], found[late]):
+        risk = dict(newest(connection, "observation_date, value", "staging.stg_gpr__monthly", "index_name = 'GPR'", moment, 500))
+        paid = dict(newest(connection, "observation_date - 1, implied_premium", "intermediate.int_implied_premium", "true", moment, 500))
+        both = sorted(risk.keys() & paid.keys())
+        assert (month, start, months) == (max(risk), both[-1] + timedelta(days=1), len(both))
+        assert usual == pytest.approx(np.mean([value for day, value in risk.items() if day.year <= 2019]))
+        assert slope == pytest.approx(np.polyfit(np.log([risk[day] for day in both]), [paid[day] for day in both], 1)[0])
+        assert premium is None or premium == pytest.approx(slope * np.log(risk[month] / usual))
+    assert found[revised][3] == found[revised - 1][3] and found[revised][4] != found[revised - 1][4]
+    assert found[late][3] == found[late - 1][3] + 1
 
 
 def test_normal_distribution_of_the_index(builds: Path) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
+from equal import assert_equal
 from raw_store import RawStore
 from scipy.optimize import brentq
 
+from ingest import sample
 from ingest.feeds import FEEDS
 from ingest.load import create_tables
 from warehouse.dbt import run_dbt
@@ -36,7 +40,8 @@ def test_growth_fades_in_a_straight_line_and_reaches_its_end_after_the_fade() ->
 
 
 def test_value_by_hand() -> None:
-    # two years at 10%, then for ever 0: growth 10%, 5%. Cash 2.2, 2.31; discounted 2.2 / 1.1 = 2, 2.31 / 1.21 = 1.909091; after it 2.31 / 0.1 / 1.21 = 19.090909
+    # two years, discounted at 10%, then for ever 0: growth 10%, 5%. Cash 2.2, 2.31; discounted 2.2 / 1.1 = 2 and 2.31 / 1.21 = 1.909091; after it
+    # 2.31 / 0.1 / 1.21 = 19.090909
     assert value_per_share(flow(2.0, 0.1, 0.0, 2), np.array([0.1]))[0] == pytest.approx(2 + 1.90909091 + 19.09090909)
 
 
@@ -154,6 +159,56 @@ def test_growth_that_lets_one_cash_flow_have_both_prices_of_the_article() -> Non
     assert made.residual[0] == pytest.approx(0, abs=1e-9)
 
 
+def built(store: RawStore, warehouse: Path, as_of: datetime, *models: str) -> None:
+    """Build dbt models on what a store has loaded, as of a moment (UTC)."""
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create schema if not exists raw; create schema if not exists meta")
+        create_tables(connection, tuple(FEEDS.values()))
+        for (feed,) in store.rows("select distinct feed from meta.file where rows_loaded > 0"):
+            connection.register("records", store.connection.execute(f"select * from raw.{feed}").arrow())
+            connection.execute(f"delete from raw.{feed}; insert into raw.{feed} by name select * from records")
+        connection.register("files", store.connection.execute("select file_id, edition_at from meta.file").arrow())
+        connection.execute("create or replace table meta.file as select * from files")
+        connection.execute(f"create or replace table meta.build_in_progress as select timestamp '{as_of:%Y-%m-%d %H:%M:%S}' as as_of")
+    run_dbt(["build", "--select", *models, "--exclude-resource-type", "unit_test"], warehouse=warehouse, mart=warehouse.with_name("mart.duckdb"))
+
+
+def test_a_day_stays_as_it_was_known_through_reports_and_splits(tmp_path: Path) -> None:
+    """Implied rates and multiples of the sample as built on 30 June 2022 and at its end: splits in between restate nothing before."""
+    feeds = ("sec_companyfacts", "price_daily", "treasury_par_yield")
+    store = RawStore(tmp_path / "store", [FEEDS[name] for name in feeds])
+    for file in sample.render(sample.END, first_year=2018, feeds=feeds):
+        store.land(file.feed, file.name, file.content, format=file.format, edition_at=file.edition_at)
+    store.load()
+    mart = tmp_path / "mart.duckdb"
+    for name, as_of in (("earlier", datetime(2022, 6, 30, 23, 59, 59, tzinfo=UTC)), ("later", sample.END)):
+        built(store, tmp_path / "warehouse.duckdb", as_of, "+fct_implied_discount_rate", "+fct_pe_compression")
+        shutil.copy(mart, tmp_path / f"{name}.duckdb")
+    with duckdb.connect() as connection:
+        for name in ("earlier", "later"):
+            connection.execute(f"attach '{tmp_path / name}.duckdb' as {name} (read_only)")
+        for table, keys, least in (
+            ("fct_implied_discount_rate", ("observation_date", "symbol"), 10_000),
+            ("fct_pe_compression", ("observation_date", "universe"), 2_000),
+        ):
+            count = connection.execute(f"select count(*) from earlier.valuation.{table}").fetchone()
+            assert count is not None
+            assert count[0] > least
+            past = f"(select * from later.valuation.{table} where observation_date <= '2022-06-30')"
+            assert_equal(connection, f"earlier.valuation.{table}", past, keys)
+        factors = dict(
+            connection.execute(
+                """
+                select symbol, max(split_factor) from later.valuation.fct_implied_discount_rate
+                where observation_date > '2022-06-30' and split_factor <> 1 group by 1
+                """
+            ).fetchall()
+        )
+    # Alphabet's report came a week after its split and counts in new shares
+    assert factors["TSLA"] == 3
+    assert factors["GME"] == 4
+
+
 def test_cash_flow_of_a_real_company(realdata: Path, tmp_path: Path) -> None:
     """Nvidia's facts as EDGAR has them: fiscal 2024 as its annual report prints it, and the sum of four quarters wherever there is a year.
 
@@ -163,14 +218,8 @@ def test_cash_flow_of_a_real_company(realdata: Path, tmp_path: Path) -> None:
     path = realdata / "recorded/edgar/companyfacts_CIK0001045810_NVDA.json"
     store.take("sec_companyfacts", path.name, path.read_bytes())
     warehouse = tmp_path / "warehouse.duckdb"
-    with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("create schema raw; create schema meta")
-        create_tables(connection, tuple(FEEDS.values()))
-        connection.register("facts", store.connection.execute("select * from raw.sec_companyfacts").arrow())
-        connection.execute("insert into raw.sec_companyfacts by name select * from facts")
-        connection.execute("create or replace table meta.build_in_progress as select timestamp '2026-09-30' as as_of")
-    models = ["fact_tag", "company_of_interest", "stg_sec__company_fact", "int_company_fundamental", "int_free_cash_flow"]
-    run_dbt(["build", "--select", *models, "--exclude-resource-type", "unit_test"], warehouse=warehouse, mart=tmp_path / "mart.duckdb")
+    models = ("fact_tag", "company_of_interest", "stg_sec__company_fact", "int_company_fundamental", "int_free_cash_flow")
+    built(store, warehouse, datetime(2026, 9, 30, tzinfo=UTC), *models)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         known, missing = (
             connection.execute(
@@ -192,11 +241,11 @@ def test_cash_flow_of_a_real_company(realdata: Path, tmp_path: Path) -> None:
             where not known.is_year_as_reported
             """
         ).fetchone()
-    # 10-K of 21 February 2024, in millions: 28,090 of operating cash flow, 1,069 of property, equipment and intangible assets, 29,760 of income (29,759 as the sum of its quarters),
-    # 60,922 of revenue after 16,675 three years before, and 2.5 billion shares on the cover
+    # 10-K of 21 February 2024, in millions: 28,090 of operating cash flow, 1,069 of property, equipment and intangible assets, 29,760 of income
+    # (29,759 as the sum of its quarters), 60,922 of revenue after 16,675 three years before, and 2.5 billion shares on the cover
     assert known == (2.809e10, 1.069e9, 2.9759e10, 6.0922e10, round((60_922 / 16_675) ** (1 / 3) - 1, 4), 3, 2.5e9)
     assert missing is not None
     assert missing[:3] == (None, None, 4.368e9)
     assert compared is not None
-    assert compared[0] > 10
+    assert compared[0] >= 6
     assert compared[1] == 0

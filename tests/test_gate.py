@@ -161,6 +161,9 @@ PROJECT_FILES = {
         f"marts/valuation/{name}.sql": "select * from {{ ref('int_signal__put_call') }}"
         for name in ("fct_dcf_valuation", "fct_implied_discount_rate", "fct_pe_compression", "fct_repricing_attribution")
     },
+    "marts/valuation/fct_discount_rate_daily.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/valuation/fct_equity_risk_premium_monthly.sql": "select * from {{ ref('int_signal__put_call') }}",
+    "marts/valuation/fct_political_risk_premium_monthly.sql": "select * from {{ ref('int_signal__put_call') }}",
     "marts/valuation/_models.yml": """
         models:
           - name: fct_dcf_valuation
@@ -174,6 +177,15 @@ PROJECT_FILES = {
             columns: []
           - name: fct_repricing_attribution
             config: {meta: {grain: [symbol, period_start, period_end, kind]}}
+            columns: []
+          - name: fct_discount_rate_daily
+            config: {meta: {grain: [observation_date, symbol]}}
+            columns: []
+          - name: fct_equity_risk_premium_monthly
+            config: {meta: {grain: [source_table, observation_date]}}
+            columns: []
+          - name: fct_political_risk_premium_monthly
+            config: {meta: {grain: [observation_date]}}
             columns: []
     """,
     "marts/signals/_models.yml": """
@@ -382,7 +394,28 @@ def build_mart(path: Path, trading_days: list[date]) -> None:
             from (values
                 ('TSLA', date '2023-07-19', date '2023-10-26', 'article', 'computed', -92.5, 13.875, 12.625, -119.0),
                 ('GME', date '2023-06-30', date '2023-09-29', 'quarter', 'negative cash flow', -7.5, null, null, null)
-            ) as line (symbol, period_start, period_end, kind, status, price_change_usd, rate_effect_usd, cash_flow_effect_usd, residual_usd)
+            ) as line (symbol, period_start, period_end, kind, status, price_change_usd, rate_effect_usd, cash_flow_effect_usd, residual_usd);
+            create table valuation.fct_discount_rate_daily as
+            select
+                trading_day as observation_date, symbol, 'computed' as status, risk_free_rate, beta, 0.045::double as equity_risk_premium,
+                0.005::double as political_risk_premium, 0.05::double as implied_premium, risk_free_rate + beta * 0.045 + 0.005 as discount_rate
+            from (select *, 0.04 + 0.002 * sin(epoch(trading_day) / 1e6) as risk_free_rate from trading_day)
+            cross join (values ('^GSPC', 1.0::double), ('TSLA', 1.5)) as share (symbol, beta);
+            insert into valuation.fct_discount_rate_daily values (date '2021-01-04', 'NEW', 'short history', 0.04, null, 0.045, null, 0.045, null);
+            create table valuation.fct_equity_risk_premium_monthly as
+            select
+                'premium by month' as source_table, cast(month as date) as observation_date, 0.04604 as implied_premium, 0.046 as published_premium,
+                0.4::double as difference_basis_points
+            from range(date '2021-01-01', date '2023-12-02', interval 1 month) as months (month);
+            create table valuation.fct_political_risk_premium_monthly as
+            select
+                last_day(month) as observation_date, 'computed' as status, 0.01 as slope, ratio as log_geopolitical_risk_ratio,
+                0.01 * ratio as political_risk_premium, 0.01 * ratio - 0.002 as political_risk_premium_lower,
+                0.01 * ratio + 0.002 as political_risk_premium_upper
+            from (
+                select *, 0.5 * sin(epoch(month) / 1e7) as ratio
+                from range(date '2021-01-01', date '2023-12-01', interval 1 month) as months (month)
+            )
             """
         )
 
@@ -822,6 +855,26 @@ MART_DEFECTS = {
     "effect of the rate left out": ("update valuation.fct_repricing_attribution set rate_effect_usd = 0 where symbol = 'TSLA'", "effects_add_up"),
     "effect without a value": ("update valuation.fct_repricing_attribution set residual_usd = -7.5 where symbol = 'GME'", "effects_add_up"),
     "effect missing": ("update valuation.fct_repricing_attribution set residual_usd = null where symbol = 'TSLA'", "effects_add_up"),
+    "political risk counted twice": (
+        "update valuation.fct_discount_rate_daily set equity_risk_premium = 0.05, discount_rate = risk_free_rate + beta * 0.05 + 0.005",
+        "index_pays_the_implied_premium",
+    ),
+    "index with a beta": (
+        "update valuation.fct_discount_rate_daily set beta = 1.2, discount_rate = risk_free_rate + 1.2 * 0.045 + 0.005 where symbol = '^GSPC'",
+        "index_pays_the_implied_premium",
+    ),
+    "term left out": ("update valuation.fct_discount_rate_daily set discount_rate = risk_free_rate + beta * 0.045 where symbol = 'TSLA'", "terms_add_up"),
+    "rate with a term that is unknown": ("update valuation.fct_discount_rate_daily set discount_rate = 0.09 where symbol = 'NEW'", "terms_add_up"),
+    "no rate and no reason": ("update valuation.fct_discount_rate_daily set discount_rate = null where symbol = 'TSLA'", "terms_add_up"),
+    "premium of another month": ("update valuation.fct_political_risk_premium_monthly set slope = 2 * slope", "premium_follows_from_slope"),
+    "premium without a relation": (
+        "update valuation.fct_political_risk_premium_monthly set status = 'no measured relation'",
+        "premium_follows_from_slope",
+    ),
+    "band to one side": (
+        "update valuation.fct_political_risk_premium_monthly set political_risk_premium_upper = political_risk_premium_lower",
+        "premium_follows_from_slope",
+    ),
     "nothing measured and no reason": ("update signals.fct_claim_check set why = null where variant = 'none'", "verdict_has_its_ground"),
     "list of a fund in kroner": (
         "update migration.fct_sovereign_fund_weight set holdings_usd = 10.7 * holdings_usd where observation_date = date '2023-06-30'",
@@ -853,6 +906,13 @@ def test_group_taken_for_a_country_is_a_warning(place: Place) -> None:
     result = place.gate("marts")
     assert result.success
     assert [(f.suite, f.expectation) for f in result.failures] == [("marts.fct_cross_border_flow_monthly", "countries_within_grand_total")]
+
+
+def test_premium_of_another_variant_is_a_warning(place: Place) -> None:
+    place.plant("update valuation.fct_equity_risk_premium_monthly set difference_basis_points = -12 where observation_date = date '2023-06-01'", in_mart=True)
+    result = place.gate("marts")
+    assert result.success
+    assert [(f.suite, f.expectation) for f in result.failures] == [("marts.fct_equity_risk_premium_monthly", "published_premium_reproduced")]
 
 
 def test_mart_without_a_present_input_may_be_empty(place: Place) -> None:

@@ -177,9 +177,7 @@ def build_models(stage_name: Literal["staging", "marts"]) -> None:
     from warehouse.dbt import run_dbt
 
     settings = build_settings()
-    # a test that compares a mart with a seed waits until there is a mart
-    staging = ["resource_type:seed", "staging", "intermediate", "--indirect-selection", "cautious"]
-    select = staging if stage_name == "staging" else ["marts"]
+    select = ["resource_type:seed", "staging", "intermediate"] if stage_name == "staging" else ["marts"]
     run_dbt(
         ["build", "--select", *select, "--exclude-resource-type", "unit_test"],
         warehouse=settings.warehouse_path,

@@ -1,7 +1,7 @@
 -- grain: vintage_at, symbol, adjustment, observation_date. Prices of the S&P sector funds as known at each moment, for the
 -- price-impact signals, the longest of which looks at 336 sessions
 with published as (
-    select *
+    select * exclude (split_ratio)
     from {{ ref('stg_price__daily') }}
     where symbol in {{ sector_funds() }}
 )

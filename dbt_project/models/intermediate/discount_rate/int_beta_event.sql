@@ -22,16 +22,16 @@ side as (
     select
         company.symbol,
         company.adjustment,
-        'company' as side,
-        price.* exclude (symbol, adjustment)
+        price.* exclude (symbol, adjustment),
+        'company' as side
     from company
     inner join price on company.symbol = price.symbol and company.adjustment = price.adjustment
     union all
     select
         company.symbol,
         company.adjustment,
-        'index' as side,
-        price.* exclude (symbol, adjustment)
+        price.* exclude (symbol, adjustment),
+        'index' as side
     from company
     cross join price
     where price.symbol = '^GSPC'
@@ -51,9 +51,9 @@ side_by_side as (
         share.observation_date,
         share.close as share_close,
         market.close as market_close,
-        greatest(share.known_at, market.known_at) as known_at,
         share.file_id,
-        share.row_key
+        share.row_key,
+        greatest(share.known_at, market.known_at) as known_at
     from as_known as share
     inner join as_known as market
         on
@@ -96,12 +96,12 @@ select
     measured.observation_date as source_observation_date,
     measured.known_at as available_at,
     measured.sessions as beta_sessions,
+    measured.file_id,
+    measured.row_key,
     case
         when measured.sessions >= {{ beta.minimum_sessions }} and measured.days_of_window <= {{ beta.days }} and isfinite(measured.slope)
             then measured.slope
-    end as beta_raw,
-    measured.file_id,
-    measured.row_key
+    end as beta_raw
 from measured
 inner join company on measured.symbol = company.symbol and measured.adjustment = company.adjustment
 where measured.next_known_at is distinct from measured.known_at

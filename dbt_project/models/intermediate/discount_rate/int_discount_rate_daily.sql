@@ -50,12 +50,12 @@ measured as (
     select
         observation_date,
         '^GSPC' as symbol,
+        1 as beta_raw,
+        1 as beta,
         cast(null as varchar) as cik,
         cast(null as varchar) as sector,
         cast(null as date) as beta_observation_date,
         cast(null as bigint) as beta_sessions,
-        1 as beta_raw,
-        1 as beta,
         cast(null as timestamp) as price_available_at,
         cast(null as bigint) as file_id,
         cast(null as varchar) as row_key
@@ -69,10 +69,10 @@ measured as (
         source_observation_date as beta_observation_date,
         beta_sessions,
         beta_raw,
-        {{ blume_beta('beta_raw') }} as beta,
         available_at as price_available_at,
         file_id,
-        row_key
+        row_key,
+        {{ blume_beta('beta_raw') }} as beta
     from beta
 ),
 
@@ -105,6 +105,18 @@ without_double_count as (
         *,
         implied_premium - coalesce(political_risk_premium, 0) as equity_risk_premium
     from term
+),
+
+rate as (
+    select
+        *,
+        risk_free_rate + beta * equity_risk_premium + coalesce(political_risk_premium, 0) as discount_rate,
+        case
+            when risk_free_rate is null or implied_premium is null then 'missing discount rate'
+            when beta is null then 'short history'
+            else 'computed'
+        end as status
+    from without_double_count
 )
 
 select
@@ -112,12 +124,8 @@ select
     symbol,
     cik,
     sector,
-    risk_free_rate + beta * equity_risk_premium + coalesce(political_risk_premium, 0) as discount_rate,
-    case
-        when risk_free_rate is null or implied_premium is null then 'missing discount rate'
-        when beta is null then 'short history'
-        else 'computed'
-    end as status,
+    discount_rate,
+    status,
     risk_free_rate,
     beta,
     equity_risk_premium,
@@ -135,4 +143,4 @@ select
     available_at,
     file_id,
     row_key
-from without_double_count
+from rate

@@ -15,8 +15,8 @@ def model(dbt, session):
         for moment in vintage["known_at"].unique()
     ]
     types = {
-        "index_name": "varchar", "available_at": "timestamp", "source_observation_date": "date", "premium_observation_date": "date", "months": "bigint", "lags": "bigint",
-        "risk": "double", "usual_risk": "double", "slope": "double", "slope_standard_error": "double", "t_statistic": "double",
+        "index_name": "varchar", "available_at": "timestamp", "source_observation_date": "date", "premium_observation_date": "date", "months": "bigint",
+        "lags": "bigint", "risk": "double", "usual_risk": "double", "slope": "double", "slope_standard_error": "double", "t_statistic": "double",
         "political_risk_premium": "double", "political_risk_premium_lower": "double", "political_risk_premium_upper": "double",
         "status": "varchar", "file_id": "bigint", "row_key": "varchar",
     }  # fmt: skip
@@ -34,10 +34,10 @@ def estimate(known, moment, rule):
     newest = risk.iloc[-1]
     years = risk.index.year
     usual = risk["value"][(years >= rule["usual_from"]) & (years <= rule["usual_to"])].mean()
-    pairs = risk[["value"]].join(premium["value"], rsuffix="_of_premium", how="inner")
+    pairs = pd.concat({"risk": risk["value"], "premium": premium["value"]}, axis="columns", join="inner")
     result = political_risk_premium(
-        pairs["value_of_premium"],
-        np.log(pairs["value"]),
+        pairs["premium"],
+        np.log(pairs["risk"]),
         newest["value"],
         usual,
         minimum_months=rule["minimum_months"],

@@ -16,7 +16,9 @@ yield_on_day as (
 ),
 
 newest_price as (
-    select * exclude (observation_date), observation_date as price_date
+    select
+        * exclude (observation_date),
+        observation_date as price_date
     from ({{ newest_observation(ref('int_price_as_traded'), ['symbol']) }}) as news
 ),
 

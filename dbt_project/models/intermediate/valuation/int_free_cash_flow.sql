@@ -4,9 +4,9 @@
 with reported as (
     select
         figure.*,
-        replace(company.ticker, '.', '-') as symbol,
         company.sector,
-        cast(company.listed_shares as double) as listed_shares
+        company.listed_shares,
+        replace(company.ticker, '.', '-') as symbol
     from {{ ref('int_company_fundamental') }} as figure
     inner join {{ ref('company_of_interest') }} as company on figure.cik = company.cik
     where figure.concept in ('{{ flows | join("', '") }}', 'shares_outstanding')
@@ -22,8 +22,8 @@ moment as (
 -- a quarter, and a year for those who report no quarters, in its newest version of the moment
 known as (
     select
-        moment.available_at,
-        reported.* exclude (available_at)
+        reported.* exclude (available_at),
+        moment.available_at
     from moment
     inner join reported
         on
@@ -65,11 +65,11 @@ cash_flow as (
         operating.symbol,
         operating.available_at,
         operating.observation_date as cash_flow_date,
-        operating.quarters = 4 as is_year_as_reported,
         operating.value_of_year as operating_cash_flow_usd,
         spent.value_of_year as capital_expenditure_usd,
         operating.accession_number,
-        operating.file_id
+        operating.file_id,
+        operating.quarters = 4 as is_year_as_reported
     from trailing_year as operating
     inner join trailing_year as spent
         on
@@ -87,6 +87,10 @@ newest as (
     qualify row_number() over (partition by symbol, available_at, concept order by observation_date desc) = 1
 ),
 
+years as (
+    select cast(unnest(range(1, {{ years + 1 }})) as integer) as number
+),
+
 -- over as many years as there are, up to those asked for
 growth as (
     select
@@ -97,7 +101,7 @@ growth as (
         years.number as growth_years,
         pow({{ safe_divide('newest.value_of_year', 'before.value_of_year') }}, 1.0 / years.number) - 1 as revenue_growth
     from newest
-    cross join (select cast(unnest(range(1, {{ years + 1 }})) as integer) as number) as years
+    cross join years
     inner join trailing_year as before
         on
             newest.symbol = before.symbol
@@ -142,19 +146,19 @@ select
     cash_flow.is_year_as_reported,
     cash_flow.operating_cash_flow_usd,
     cash_flow.capital_expenditure_usd,
-    cash_flow.operating_cash_flow_usd - cash_flow.capital_expenditure_usd as free_cash_flow_usd,
     growth.revenue_date,
     growth.revenue_usd,
     growth.growth_years,
     growth.revenue_growth,
     earnings.observation_date as earnings_date,
-    earnings.quarters = 4 as is_year_of_earnings_as_reported,
     earnings.value_of_year as net_income_usd,
     shares.shares_date,
     shares.shares_stated_on,
     shares.shares_outstanding,
     cash_flow.accession_number,
-    cash_flow.file_id
+    cash_flow.file_id,
+    cash_flow.operating_cash_flow_usd - cash_flow.capital_expenditure_usd as free_cash_flow_usd,
+    earnings.quarters = 4 as is_year_of_earnings_as_reported
 from moment
 inner join {{ ref('company_of_interest') }} as company on moment.symbol = replace(company.ticker, '.', '-')
 left join cash_flow on moment.symbol = cash_flow.symbol and moment.available_at = cash_flow.available_at

@@ -37,11 +37,11 @@ select
     symbol,
     cik,
     observation_date,
-    close * splits_since as close,
-    high * splits_since as high,
     splits_since,
     available_at,
     file_id,
     file_row_number,
-    row_key
+    row_key,
+    close * splits_since as close,
+    high * splits_since as high
 from beside_splits

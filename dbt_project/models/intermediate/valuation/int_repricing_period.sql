@@ -12,8 +12,8 @@ quarter_end as (
 
 quarter as (
     select
-        lag(observation_date) over (order by observation_date) as period_start,
-        observation_date as period_end
+        observation_date as period_end,
+        lag(observation_date) over (order by observation_date) as period_start
     from quarter_end
 ),
 
@@ -52,12 +52,9 @@ price as (
 together as (
     select
         period.*,
-        case when period.kind = 'article' then price_start.high else price_start.close end as price_start_as_traded,
         price_end.close as price_to,
         at_start.price_date as shares_day_start,
         at_end.price_date as shares_day_end,
-        at_start.free_cash_flow_usd / at_start.shares as cash_flow_start,
-        at_end.free_cash_flow_usd / at_end.shares as cash_flow_end,
         at_start.growth_start as growth_start_from,
         at_end.growth_start as growth_start_to,
         at_start.growth_terminal as growth_terminal_from,
@@ -68,9 +65,14 @@ together as (
         rate_end.discount_rate as rate_to,
         rate_start.status as rate_status_from,
         rate_end.status as rate_status_to,
-        greatest(price_start.available_at, price_end.available_at, at_start.available_at, at_end.available_at, rate_start.available_at, rate_end.available_at) as available_at,
         price_end.file_id,
-        price_end.row_key
+        price_end.row_key,
+        case when period.kind = 'article' then price_start.high else price_start.close end as price_start_as_traded,
+        {{ safe_divide('at_start.free_cash_flow_usd', 'at_start.shares') }} as cash_flow_start,
+        {{ safe_divide('at_end.free_cash_flow_usd', 'at_end.shares') }} as cash_flow_end,
+        greatest(
+            price_start.available_at, price_end.available_at, at_start.available_at, at_end.available_at, rate_start.available_at, rate_end.available_at
+        ) as available_at
     from period
     inner join valuation as at_start on period.symbol = at_start.symbol and period.period_start = at_start.observation_date
     inner join valuation as at_end on period.symbol = at_end.symbol and period.period_end = at_end.observation_date
@@ -89,10 +91,18 @@ beside_splits as (
         coalesce(split_end.shares_for_one, 1) / coalesce(counted_start.shares_for_one, 1) as counted_factor_start,
         coalesce(split_end.shares_for_one, 1) / coalesce(counted_end.shares_for_one, 1) as counted_factor_end
     from together
-    {{ as_of_join(ref('int_share_split'), 'split_start', ['together.symbol = split_start.symbol'], 'together.period_start >= split_start.observation_date') }}
-    {{ as_of_join(ref('int_share_split'), 'split_end', ['together.symbol = split_end.symbol'], 'together.period_end >= split_end.observation_date') }}
-    {{ as_of_join(ref('int_share_split'), 'counted_start', ['together.symbol = counted_start.symbol'], 'together.shares_day_start >= counted_start.observation_date') }}
-    {{ as_of_join(ref('int_share_split'), 'counted_end', ['together.symbol = counted_end.symbol'], 'together.shares_day_end >= counted_end.observation_date') }}
+    {{ as_of_join(
+        ref('int_share_split'), 'split_start', ['together.symbol = split_start.symbol'], 'together.period_start >= split_start.observation_date'
+    ) }}
+    {{ as_of_join(
+        ref('int_share_split'), 'split_end', ['together.symbol = split_end.symbol'], 'together.period_end >= split_end.observation_date'
+    ) }}
+    {{ as_of_join(
+        ref('int_share_split'), 'counted_start', ['together.symbol = counted_start.symbol'], 'together.shares_day_start >= counted_start.observation_date'
+    ) }}
+    {{ as_of_join(
+        ref('int_share_split'), 'counted_end', ['together.symbol = counted_end.symbol'], 'together.shares_day_end >= counted_end.observation_date'
+    ) }}
 )
 
 select
@@ -100,17 +110,20 @@ select
     beside_splits.period_start,
     beside_splits.period_end,
     beside_splits.kind,
-    beside_splits.price_start_as_traded / beside_splits.split_factor as price_from,
     beside_splits.price_to,
     beside_splits.split_factor,
-    beside_splits.cash_flow_start / beside_splits.counted_factor_start as cash_flow_per_share_from,
-    beside_splits.cash_flow_end / beside_splits.counted_factor_end as cash_flow_per_share_to,
     beside_splits.growth_start_from,
     beside_splits.growth_start_to,
     beside_splits.growth_terminal_from,
     beside_splits.growth_terminal_to,
     beside_splits.rate_from,
     beside_splits.rate_to,
+    beside_splits.available_at,
+    beside_splits.file_id,
+    beside_splits.row_key,
+    beside_splits.price_start_as_traded / beside_splits.split_factor as price_from,
+    beside_splits.cash_flow_start / beside_splits.counted_factor_start as cash_flow_per_share_from,
+    beside_splits.cash_flow_end / beside_splits.counted_factor_end as cash_flow_per_share_to,
     case
         when not status_from.has_value then beside_splits.valuation_status_from
         when not status_to.has_value then beside_splits.valuation_status_to
@@ -125,10 +138,7 @@ select
             or beside_splits.valuation_status_from = 'computed after a split' or beside_splits.valuation_status_to = 'computed after a split'
             then 'computed after a split'
         else 'computed'
-    end as status,
-    beside_splits.available_at,
-    beside_splits.file_id,
-    beside_splits.row_key
+    end as status
 from beside_splits
 inner join {{ ref('valuation_status') }} as status_from on beside_splits.valuation_status_from = status_from.status
 inner join {{ ref('valuation_status') }} as status_to on beside_splits.valuation_status_to = status_to.status

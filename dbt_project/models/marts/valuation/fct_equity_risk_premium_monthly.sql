@@ -3,10 +3,12 @@ with current_version as (
     {{ latest_version(ref('int_implied_premium'), ['source_table', 'observation_date']) }}
 ),
 
+-- he rounds premium and inputs to a basis point
 compared as (
     select
         *,
-        10000 * (implied_premium - published_premium) as difference_basis_points
+        10000 * (implied_premium - published_premium) as difference_basis_points,
+        10000 * abs(implied_premium - published_premium) <= 1 as is_reproduced
     from current_version
     where observation_date <= {{ last_ended_day() }}
 )
@@ -24,8 +26,7 @@ select
     published_variant,
     published_premium,
     difference_basis_points,
-    -- he rounds to a basis point, his inputs too
-    abs(difference_basis_points) <= 1 as is_reproduced,
+    is_reproduced,
     premium_sustainable_payout,
     premium_trailing_adjusted,
     premium_smoothed,

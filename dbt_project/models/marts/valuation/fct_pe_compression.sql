@@ -36,8 +36,9 @@ of_companies as (
         {{ safe_divide('sum(market_value_usd) filter (where is_member)', 'sum(net_income_usd) filter (where is_member)') }} as weighted_pe,
         sum(market_value_usd) filter (where is_member) as market_value_usd,
         max(available_at) as available_at,
-        arg_max(file_id, available_at) as file_id,
-        arg_max(row_key, available_at) as row_key
+        -- reports and prices of several companies become known at one moment
+        arg_max(file_id, row(available_at, symbol)) as file_id,
+        arg_max(row_key, row(available_at, symbol)) as row_key
     from in_universe
     group by observation_date, universe
 ),
@@ -49,7 +50,9 @@ index_price as (
 ),
 
 newest_index_price as (
-    select * exclude (observation_date), observation_date as price_date
+    select
+        * exclude (observation_date),
+        observation_date as price_date
     from ({{ newest_observation('index_price', ['symbol']) }}) as news
 ),
 
@@ -66,7 +69,9 @@ index_earnings as (
 ),
 
 newest_index_earnings as (
-    select * exclude (observation_date), observation_date as earnings_date
+    select
+        * exclude (observation_date),
+        observation_date as earnings_date
     from ({{ newest_observation('index_earnings', ['symbol']) }}) as news
 ),
 
@@ -81,7 +86,9 @@ published_multiple as (
 ),
 
 newest_multiple as (
-    select * exclude (observation_date), observation_date as multiple_date
+    select
+        * exclude (observation_date),
+        observation_date as multiple_date
     from ({{ newest_observation('published_multiple', ['series_id']) }}) as news
 ),
 
