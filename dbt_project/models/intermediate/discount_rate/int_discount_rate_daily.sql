@@ -86,8 +86,8 @@ term as (
         implied_premium.source_table as implied_premium_source,
         implied_premium.source_observation_date as implied_premium_observation_date,
         political_risk.political_risk_premium,
-        coalesce(political_risk.status, 'missing political risk') as political_risk_premium_status,
         political_risk.source_observation_date as political_risk_observation_date,
+        coalesce(political_risk.status, 'missing political risk') as political_risk_premium_status,
         greatest(
             measured.price_available_at, risk_free.available_at, implied_premium.available_at, political_risk.available_at
         ) as available_at,
