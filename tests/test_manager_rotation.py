@@ -8,12 +8,14 @@ from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 from raw_store import RawStore
 
 from ingest.feeds import FEEDS
 from ingest.load import create_tables
 from ingest.sample import END, render, truth
+from ingest.sample.markets import SPLITS
 from tests.equal import assert_equal
 from warehouse.dbt import run_dbt
 
@@ -109,19 +111,22 @@ def test_active_change_and_price_effect_add_up(built: Path) -> None:
 
 
 def test_splits_are_no_purchases(built: Path) -> None:
-    """Tesla split five for one in August 2020 and three for one in August 2022; managers' shares drift by a few per cent."""
+    """Every split of the world shows in its quarter, with and without a price; managers' shares drift by a few per cent."""
     connection = marts(built, "later")
     found = connection.execute(
-        "select observation_date, split_ratio, count(*), max(abs(share_change / shares_before)) from later_mart.signals.fct_manager_position_quarterly "
+        "select observation_date, ticker, split_ratio, count(*), max(abs(share_change / shares_before)) from later_mart.signals.fct_manager_position_quarterly "
         "where split_ratio <> 1 group by all order by all"
     ).fetchall()
-    assert [row[:2] for row in found] == [(date(2020, 9, 30), 5.0), (date(2022, 9, 30), 3.0)]
-    assert all(count > 10 and change < 0.15 for _, _, count, change in found)
+    splits = sorted((str(np.datetime64(day, "M")), ticker, float(ratio)) for ticker, of_symbol in SPLITS.items() for day, ratio in of_symbol if day > "2020")
+    assert len(splits) == 8
+    quarter_of = {month: date(int(month[:4]), *{1: (3, 31), 2: (6, 30), 3: (9, 30), 4: (12, 31)}[(int(month[5:]) + 2) // 3]) for month, *_ in splits}
+    assert [row[:3] for row in found] == sorted((quarter_of[month], ticker, ratio) for month, ticker, ratio in splits)
+    assert all(count > 5 and change < 0.15 for *_, count, change in found)
     # without a price filers show both, too
     seen = connection.execute(
         "select observation_date, max(split_ratio) from later_warehouse.intermediate.int_split_of_filers group by all order by all"
     ).fetchall()
-    assert seen == [(date(2020, 9, 30), 5.0), (date(2022, 9, 30), 3.0)]
+    assert seen == [(date(2020, 9, 30), 5.0), (date(2020, 12, 31), 4.0), (date(2021, 9, 30), 4.0), (date(2022, 6, 30), 20.0), (date(2022, 9, 30), 20.0)]
 
 
 def test_a_share_under_a_new_cusip_is_not_sold(built: Path) -> None:
