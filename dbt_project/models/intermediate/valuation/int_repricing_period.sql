@@ -74,8 +74,9 @@ together as (
             price_start.available_at, price_end.available_at, at_start.available_at, at_end.available_at, rate_start.available_at, rate_end.available_at
         ) as available_at
     from period
-    inner join valuation as at_start on period.symbol = at_start.symbol and period.period_start = at_start.observation_date
-    inner join valuation as at_end on period.symbol = at_end.symbol and period.period_end = at_end.observation_date
+    -- an inner join would let the planner pair all days of a company before it looks at the periods
+    left join valuation as at_start on period.symbol = at_start.symbol and period.period_start = at_start.observation_date
+    left join valuation as at_end on period.symbol = at_end.symbol and period.period_end = at_end.observation_date
     left join price as price_start on period.symbol = price_start.symbol and period.period_start = price_start.observation_date
     left join price as price_end on period.symbol = price_end.symbol and period.period_end = price_end.observation_date
     left join {{ ref('int_discount_rate_daily') }} as rate_start
