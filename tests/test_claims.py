@@ -177,6 +177,20 @@ def test_the_rest_of_the_story_is_told(ledger: Lines) -> None:
     assert f"{ledger['P1-1', 'equity, 5 sessions']['since_date']:%Y-%m}" == "2020-03"
 
 
+def test_claims_about_destinations_and_values(ledger: Lines) -> None:
+    """The world sends money into gold and copper and loosens no loop on purpose; its discount rates and market values are not the article's."""
+    for claim, verdict in {"P3-10": "refuted", "P3-11": "confirmed", "P4-3": "confirmed", "P2-3": "refuted", "P4-5": "refuted", "P4-7": "refuted"}.items():
+        assert used(ledger, claim)["verdict"] == verdict, used(ledger, claim)["why"]
+    risk = used(ledger, "P2-3")
+    assert risk["measured_from"] < risk["measured_to"] < 0.01
+    for variant in ("discounted cash flow", "sum of its terms"):
+        rates = ledger["P4-5", variant]
+        assert 0 < rates["measured_to"] - rates["measured_from"] < 0.01
+    # planted: 69tn USD at the end of 2021, multiples of 22 then and 18 in October 2023
+    assert used(ledger, "P4-7")["measured_to"] == pytest.approx(69e12 * (1 - 18 / 22), rel=0.02)
+    assert ledger["P4-7", "all listed companies"]["verdict"] == "not measurable"
+
+
 def test_variants_of_the_put_call_ratio_stand_side_by_side(ledger: Lines) -> None:
     lines = {variant: line for (claim, variant), line in ledger.items() if claim == "P1-1"}
     assert set(lines) == {

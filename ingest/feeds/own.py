@@ -85,6 +85,15 @@ SERIES: Mapping[str, OwnSeries] = {
         "P4-6, P4-7",
         "median over US companies from their own filings",
     ),
+    "msci_acwi_market_value": OwnSeries(
+        "Market value of the members of MSCI's world index (ACWI)",
+        "USD",
+        Cadence.MONTHLY,
+        PublicationLag(10, "24:00", source="estimate, on the late side"),
+        "MSCI, fact sheets and index levels (licence)",
+        "P4-7",
+        "market value of all listed companies, in world_bank_indicator",
+    ),
     "sp500_price_earnings": OwnSeries(
         "Price/earnings ratio of the S&P 500, trailing twelve months",
         "ratio",

@@ -47,10 +47,10 @@ current_own as (
     {{ latest_version(ref('stg_own__series'), ['series_id', 'observation_date']) }}
 ),
 
+-- against the end of the year before last: the article's end of 2021 for a figure of 2023
 multiple as (
     select
         *,
-        case series_id when 'msci_acwi_median_pe' then 'MSCI ACWI' else 'S&P 500' end as variant,
         make_date(year(observation_date) - 2, 12, 31) as then_date
     from current_own
     where series_id in ('msci_acwi_median_pe', 'sp500_price_earnings') and value > 0
@@ -68,6 +68,16 @@ current_fred as (
 market_value as (
     select
         'MSCI ACWI' as variant,
+        'msci_acwi_median_pe' as multiple_id,
+        last_day(observation_date) as observation_date,
+        value as market_value_usd,
+        available_at
+    from current_own
+    where series_id = 'msci_acwi_market_value'
+    union all
+    select
+        'all listed companies' as variant,
+        'msci_acwi_median_pe' as multiple_id,
         observation_date,
         value_usd as market_value_usd,
         available_at
@@ -76,6 +86,7 @@ market_value as (
     union all
     select
         'S&P 500' as variant,
+        'sp500_price_earnings' as multiple_id,
         last_day(observation_date + interval 2 month) as observation_date,
         value as market_value_usd,
         available_at
@@ -86,7 +97,7 @@ market_value as (
 at_stake as (
     select
         'market_value_at_risk' as metric,
-        now.variant,
+        market_value.variant,
         now.observation_date,
         {{ value_at_stake('market_value.market_value_usd', 'earlier.value', 'now.value') }} as value,
         3 as rows_behind,
@@ -94,8 +105,8 @@ at_stake as (
         now.file_id,
         now.row_key
     from multiple as now
-    inner join multiple as earlier on now.variant = earlier.variant and last_day(earlier.observation_date) = now.then_date
-    inner join market_value on now.variant = market_value.variant and now.then_date = market_value.observation_date
+    inner join multiple as earlier on now.series_id = earlier.series_id and last_day(earlier.observation_date) = now.then_date
+    inner join market_value on now.series_id = market_value.multiple_id and now.then_date = market_value.observation_date
 ),
 
 measured as (

@@ -34,10 +34,11 @@ report_on_day as (
 
 together as (
     select
-        report.*,
+        report.* exclude (file_id),
         price.close as price,
         price.price_date,
         price.available_at as price_available_at,
+        price.file_id,
         price.row_key,
         yield.par_yield as risk_free_rate,
         {{ within('yield.par_yield', settings.terminal_growth) }} as growth_terminal,
