@@ -39,7 +39,7 @@ def command(*arguments: str, home: Path, **settings: str) -> subprocess.Complete
     """Run `ebbtide` as a user would, in a process of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
     environment |= {"EBBTIDE_HOME": str(home), "EBBTIDE_SAMPLE_FIRST_YEAR": FIRST_YEAR} | {f"EBBTIDE_{name}": value for name, value in settings.items()}
-    return subprocess.run([str(EBBTIDE), *arguments], env=environment, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run([str(EBBTIDE), *arguments], env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.fixture(scope="session")
