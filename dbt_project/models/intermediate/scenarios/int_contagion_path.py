@@ -10,8 +10,9 @@ def model(dbt, session):
     rule = dbt.config.get("contagion")
     daily = dbt.ref("int_asset_return_daily").df()
     shocks = dbt.ref("shock").df()
-    # days on which every asset has a return
-    returns = daily.pivot(index="observation_date", columns="asset", values="daily_return").sort_index().dropna()
+    assets = dbt.ref("asset").df()["asset"]
+    # days on which every asset has a return: none where one has no figures at all
+    returns = daily.pivot(index="observation_date", columns="asset", values="daily_return").reindex(columns=assets).sort_index().dropna()
     found = pd.DataFrame(columns=["shock", "asset", "day", "price_change_low", "price_change", "price_change_high", "first_day", "last_day", "stressed_days"])
     if len(returns) >= rule["minimum_days"]:
         dynamics = estimate(returns, rule["lags"], rule["market"], rule["volatility_days"], rule["stressed_share"])

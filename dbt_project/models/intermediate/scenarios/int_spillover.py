@@ -9,8 +9,10 @@ def model(dbt, session):
     dbt.config(materialized="table")
     rule = dbt.config.get("spillover")
     weekly = dbt.ref("int_asset_volatility_weekly").df()
-    volatility = weekly.pivot(index="observation_date", columns="asset", values="volatility").sort_index()
-    # weeks in which every asset has one; a logarithm makes volatilities nearly normal (Andersen, Bollerslev, Diebold and Ebens 2001)
+    assets = dbt.ref("asset").df()["asset"]
+    volatility = weekly.pivot(index="observation_date", columns="asset", values="volatility").reindex(columns=assets).sort_index()
+    # weeks in which every asset has one, none where an asset has no figures at all; logarithms of volatilities are nearly normal
+    # (Andersen, Bollerslev, Diebold and Ebens 2001)
     logarithm = np.log(volatility.dropna())
     known = weekly.groupby("observation_date")["available_at"].max().reindex(logarithm.index).cummax()
     ends = month_ends(logarithm.index)
