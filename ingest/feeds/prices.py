@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 # The companies of interest; Yahoo writes share classes with a hyphen.
 COMPANIES = tuple(row["ticker"].replace(".", "-") for row in seed.rows("company_of_interest"))
-# What signals and valuations need: US indices, the S&P sector funds, a fund of real-estate shares, index funds, companies, three emerging markets, and their currencies
-# in units a dollar with the dollar index (FRED has none of the rupiah and the dong, and the others days later). Yahoo gives a currency the
-# volume zero.
+# What signals, valuations and scenarios need: US indices, the S&P sector funds, a fund of real-estate shares, index funds, companies, three
+# emerging markets, and their currencies in units a dollar with the dollar index (FRED has none of the rupiah and the dong, and the others
+# days later). Yahoo gives a currency the volume zero.
 SYMBOLS = (
     *("^GSPC", "^NDX", "^IXIC", "^DJI", "SPY", "QQQ"),
     *("XLK", "XLF", "XLV", "XLE", "XLI", "XLP", "XLU", "XLY", "XLB", "IYR"),
