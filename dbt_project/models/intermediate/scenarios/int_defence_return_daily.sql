@@ -67,10 +67,11 @@ bond as (
         treasury.yield,
         policy_rate.rate,
         greatest(treasury.available_at, policy_rate.available_at) as available_at,
-        -{{ var('defence').bond_duration }} * (treasury.yield - treasury.yield_before) + treasury.yield_before * treasury.days_since / 365 as daily_return,
+        -asset.duration * (treasury.yield - treasury.yield_before) + treasury.yield_before * treasury.days_since / 365 as daily_return,
         policy_rate.rate * treasury.days_since / 365 as financing
     from treasury
     inner join policy_rate on treasury.observation_date = policy_rate.observation_date
+    inner join {{ ref('asset') }} as asset on asset.asset = 'Treasury bonds'
     where treasury.days_since <= 7
 ),
 

@@ -9,7 +9,7 @@ monthly as (
         expiration_date,
         days_to_expiration,
         available_at,
-        -- prices were a tenth before 26 March 2007 in older files; a price of zero is none
+        -- a price of zero is none
         nullif(settlement_price, 0) as price
     from settlement
     where product = 'VX' and not is_weekly and days_to_expiration > 0
