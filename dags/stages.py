@@ -55,6 +55,13 @@ def open_build() -> str:
     return refresh.open_build()
 
 
+def _build() -> str:
+    """The build that this run has opened: a stage refuses to work on another run's."""
+    from airflow.sdk import get_current_context
+
+    return str(get_current_context()["ti"].xcom_pull(task_ids="open_build"))
+
+
 def fetch(provider: str) -> Any:
     """The task that asks one provider for what is new and lands its files. It uses the network and the landing folder only."""
 
@@ -73,7 +80,7 @@ def fetch(provider: str) -> Any:
 def load() -> dict[str, int]:
     from warehouse import refresh
 
-    return refresh.load()
+    return refresh.load(build_id=_build())
 
 
 def build(stage: Literal["staging", "marts"]) -> Any:
@@ -84,7 +91,7 @@ def build(stage: Literal["staging", "marts"]) -> Any:
     def build_stage() -> None:
         from warehouse import refresh
 
-        refresh.build_models(stage)
+        refresh.build_models(stage, build_id=_build())
 
     return build_stage()
 
@@ -96,7 +103,7 @@ def gate(stage: Literal["raw", "staging", "marts"]) -> Any:
     def gate_stage() -> dict[str, Any]:
         from warehouse import refresh
 
-        return refresh.gate(stage)
+        return refresh.gate(stage, build_id=_build())
 
     return gate_stage()
 
@@ -105,7 +112,7 @@ def gate(stage: Literal["raw", "staging", "marts"]) -> Any:
 def publish() -> str:
     from warehouse import refresh
 
-    return refresh.publish()
+    return refresh.publish(build_id=_build())
 
 
 def tell_failure(context: Context) -> None:

@@ -61,7 +61,8 @@ not asked for, unless `again`: a run that was interrupted is triggered once more
 there do not load twice.
 
 Trigger it with its parameters, for example `{"provider": "cboe", "start": "2010-01-01", "end": "2012-12-31"}` or
-`{"feed": "cboe_put_call", "start": "2019-10-07"}`, and not while `warehouse_refresh` runs: both build in the same warehouse.
+`{"feed": "cboe_put_call", "start": "2019-10-07"}`. Both DAGs build in the same warehouse: the one that opens its build later wins, and the
+other stops with a message that says so.
 """,
 )
 def warehouse_backfill() -> None:

@@ -105,15 +105,16 @@ from warehouse.settings import WrongUse
 calls, fails = [], {}
 
 def recorder(name):
-    def stage(*arguments, **dates):
+    def stage(*arguments, build_id=None, **dates):
         call = " ".join([name, *map(str, arguments), *(f"{key}={type(value).__name__}:{value}" for key, value in dates.items())])
+        call += f" of {build_id}" if build_id else ""
         calls.append(call)
         print("said by", call)
         if call in fails:
             raise fails[call]
         if call == "report":
             return ["Retreat Index 50.0"]
-        return {"counted": len(calls)}
+        return {"counted": len(calls)} if call != "open_build" else "B1"
     return stage
 
 refresh = types.ModuleType("warehouse.refresh")
@@ -143,8 +144,8 @@ run("whole")
 with FileLock(airflow_dir / "run.lock"):
     (airflow_dir / "run.json").write_text(json.dumps({"pid": 7, "dag_id": "warehouse_refresh", "since": "2026-11-23T16:00:00+00:00"}))
     run("while another runs")
-run("raw gate fails", failing={"gate raw": WrongUse("raw gate: 1 critical check failed")})
-run("marts gate fails", failing={"gate marts": ValueError("2 critical checks failed")})
+run("raw gate fails", failing={"gate raw of B1": WrongUse("raw gate: 1 critical check failed")})
+run("marts gate fails", failing={"gate marts of B1": ValueError("2 critical checks failed")})
 run("provider's folder is missing", failing={f"fetch {sys.argv[2]}": FileNotFoundError("no such folder")})
 period = {"start": "2020-01-01", "end": "2021-06-30"}
 run("backfill", "warehouse_backfill", {"provider": sys.argv[2], "days_a_piece": 365, **period})
@@ -306,13 +307,13 @@ def test_a_run_calls_each_stage_once_in_order(runs: Runs) -> None:
     assert calls[0] == "open_build"
     assert sorted(calls[1 : 1 + len(PROVIDERS)]) == [f"fetch {provider}" for provider in PROVIDERS]
     assert calls[1 + len(PROVIDERS) :] == [
-        "load",
-        "gate raw",
-        "build_models staging",
-        "gate staging",
-        "build_models marts",
-        "gate marts",
-        "publish",
+        "load of B1",
+        "gate raw of B1",
+        "build_models staging of B1",
+        "gate staging of B1",
+        "build_models marts of B1",
+        "gate marts of B1",
+        "publish of B1",
         "report",
     ]
 
@@ -335,8 +336,8 @@ def test_what_a_task_writes_is_kept_in_its_log(runs: Runs) -> None:
 @pytest.mark.parametrize(
     ("title", "last_call", "shown"),
     [
-        ("raw gate fails", "gate raw", "raw gate: 1 critical check failed"),
-        ("marts gate fails", "gate marts", "ValueError: 2 critical checks failed"),
+        ("raw gate fails", "gate raw of B1", "raw gate: 1 critical check failed"),
+        ("marts gate fails", "gate marts of B1", "ValueError: 2 critical checks failed"),
     ],
 )
 def test_a_failed_gate_stops_the_run_before_publishing(runs: Runs, title: str, last_call: str, shown: str) -> None:
@@ -355,7 +356,7 @@ def test_a_fault_that_is_not_the_networks_is_not_tried_again(runs: Runs) -> None
     title = "provider's folder is missing"
     assert runs.outcome(title) is False
     assert runs.calls(title).count(f"fetch {PROVIDERS[0]}") == 1
-    assert "load" not in runs.calls(title)
+    assert "load of B1" not in runs.calls(title)
 
 
 def test_backfill_fetches_the_period_in_pieces(runs: Runs) -> None:
@@ -364,8 +365,8 @@ def test_backfill_fetches_the_period_in_pieces(runs: Runs) -> None:
         f"fetch {PROVIDERS[0]} start=date:2020-01-01 end=date:2020-12-30 again=bool:False",
         f"fetch {PROVIDERS[0]} start=date:2020-12-31 end=date:2021-06-30 again=bool:False",
     ]
-    assert runs.calls("backfill")[3:5] == ["load", "gate raw"]
-    assert runs.calls("backfill")[-2:] == ["publish", "report"]
+    assert runs.calls("backfill")[3:5] == ["load of B1", "gate raw of B1"]
+    assert runs.calls("backfill")[-2:] == ["publish of B1", "report"]
     assert runs.calls("backfill of one day")[1] == f"fetch {PROVIDERS[0]} start=date:2020-01-01 end=date:2020-01-01 again=bool:False"
 
 

@@ -25,6 +25,10 @@ class GateFailed(Exception):
     """A critical check failed: the build stops and the one published before stays."""
 
 
+class Overtaken(WrongUse):
+    """Another refresh has opened a build of its own since: this one may not go on in the other's tables."""
+
+
 def build_settings() -> Settings:
     """Settings of the build: those of the environment, or of a home of its own when an as-of is asked for that this home was not made with.
 
@@ -47,7 +51,11 @@ def parent_of(settings: Settings) -> Settings | None:
 
 
 def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A stage that writes: it holds the writer's lock, and its failure is recorded with the build."""
+    """A stage that writes: it holds the writer's lock, and its failure is recorded with the build.
+
+    Called with a `build_id`, it raises Overtaken unless that build is the one in progress: no lock can be held from one task to the
+    next, so two refreshes that take turns are told apart by their builds.
+    """
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
@@ -55,6 +63,8 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             settings = build_settings()
             label = f"{name} {args[0]}" if args else name
             with writer_lock(settings, label, WAIT_SECONDS):
+                if build_id := kwargs.get("build_id"):
+                    _check_in_progress(settings, str(build_id))
                 try:
                     return function(*args, **kwargs)
                 except WrongUse:
@@ -66,6 +76,16 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return run
 
     return wrap
+
+
+def _check_in_progress(settings: Settings, build_id: str) -> None:
+    with connect(settings) as connection:
+        in_progress, _ = build_in_progress(connection)
+    if in_progress != build_id:
+        raise Overtaken(
+            f"build {build_id} is given up: another refresh opened build {in_progress} in {settings.home} since; "
+            "`ebbtide builds` says when it is done, and the next refresh takes up what is new"
+        )
 
 
 @stage("open build")
@@ -121,7 +141,7 @@ def fetch(name: str, start: date | None = None, end: date | None = None, *, agai
 
 
 @stage("load")
-def load() -> dict[str, int]:
+def load(*, build_id: str | None = None) -> dict[str, int]:
     """Load what has landed into the raw tables. Returns files and rows."""
     from dataclasses import asdict
 
@@ -132,10 +152,10 @@ def load() -> dict[str, int]:
     settings = build_settings()
     parent = parent_of(settings)
     with connect(settings) as connection:
-        build_id, as_of = build_in_progress(connection)
+        in_progress, as_of = build_in_progress(connection)
         if parent:
             return _copy_raw(connection, parent, as_of)
-        summary = load_landed(connection, list(FEEDS.values()), Landing(settings.landing_dir), build_id)
+        summary = load_landed(connection, list(FEEDS.values()), Landing(settings.landing_dir), in_progress)
         if settings.source_kind == "replay":
             _record_unclaimed(connection, settings)
         return asdict(summary)
@@ -172,7 +192,7 @@ def _record_unclaimed(connection: Any, settings: Settings) -> None:
 
 
 @stage("build")
-def build_models(stage_name: Literal["staging", "marts"]) -> None:
+def build_models(stage_name: Literal["staging", "marts"], *, build_id: str | None = None) -> None:
     """Build the dbt models of a stage. Raises DbtFailed naming the models that failed."""
     from warehouse.dbt import run_dbt
 
@@ -187,7 +207,7 @@ def build_models(stage_name: Literal["staging", "marts"]) -> None:
 
 
 @stage("gate")
-def gate(stage_name: Literal["raw", "staging", "marts"]) -> dict[str, Any]:
+def gate(stage_name: Literal["raw", "staging", "marts"], *, build_id: str | None = None) -> dict[str, Any]:
     """Run the gate of a stage. Returns counts; raises GateFailed naming the critical checks that failed."""
     from expectations.gate import run_gate
 
@@ -204,7 +224,7 @@ def gate(stage_name: Literal["raw", "staging", "marts"]) -> dict[str, Any]:
 
 
 @stage("publish")
-def publish() -> str:
+def publish(*, build_id: str | None = None) -> str:
     """Make the checked build the current one. Returns its path."""
     from warehouse.publish import publish_build
 
