@@ -5,7 +5,9 @@ folder over and over and must not load dbt, Great Expectations, pandas or DuckDB
 build's name, the lines of the report) is kept with the task and shown in Airflow's log and pages.
 
 Only fetches are tried again. A gate, a dbt build or a publish that failed gives the same result on the same rows, so a second
-try would only hide the first message. The first failed task ends the run, and readers keep the build that was published before.
+try would only hide the first message: it ends the run, and readers keep the build that was published before. A provider that
+does not answer does not keep the others from being loaded: its feeds stand as they were, the report names it, and the gates
+judge how old its feeds may get.
 """
 
 from __future__ import annotations
@@ -76,7 +78,11 @@ def fetch(provider: str) -> Any:
     return fetch_provider()
 
 
-@task(doc_md="Load landed files into `raw`: new and changed rows are added, rows that cannot be read are quarantined with a reason.")
+@task(
+    doc_md="Load landed files into `raw`: new and changed rows are added, rows that cannot be read are quarantined with a reason. "
+    "Runs when at least one provider was fetched.",
+    trigger_rule="all_done_min_one_success",
+)
 def load() -> dict[str, int]:
     from warehouse import refresh
 

@@ -37,7 +37,8 @@ EXCHANGE_TIME = "America/New_York"
 | `publish` | swaps the new build in with one rename |
 | `report` | says what changed |
 
-The first task that fails ends the run. Readers then keep the build that was published before; `ebbtide builds` shows the
+A provider that does not answer is named in the report, and its feeds stand as they were. Any other task that fails ends the run. Readers
+then keep the build that was published before; `ebbtide builds` shows the
 failed run and `quality/<build id>.json` its checks. Nothing needs clearing: the next run starts a build of its own.
 
 The same DAG runs without any service, in one process, with `make refresh`.

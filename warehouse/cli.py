@@ -536,6 +536,7 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
     from warehouse.build import code_version, feed_status
     from warehouse.connection import connect, describe_holder
     from warehouse.publish import published_builds
+    from warehouse.refresh import failed_fetches
 
     found: list[tuple[str, str, str]] = [
         ("version", "good", f"Ebbtide {code_version()}, Python {sys.version.split()[0]}"),
@@ -543,6 +544,10 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
         ("source", "good", settings.source + (f", as of {settings.as_of:%Y-%m-%d %H:%M} UTC" if settings.as_of else "")),
     ]
     found.extend(_keys(settings))
+    found.extend(
+        (f"fetch of {failed.provider}", "bad", f"fails since {failed.since:%Y-%m-%d %H:%M} UTC: {'; '.join(failed.message.splitlines())}")
+        for failed in failed_fetches(settings)
+    )
     folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
     free = shutil.disk_usage(folder).free / 1e9
     found.append(("disk", "good" if free > 2 else "bad", f"{free:.1f} GB free in {folder}"))

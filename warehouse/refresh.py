@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
+import os
 from collections.abc import Callable
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from warehouse.build import build_in_progress, record_failure, start_build
@@ -107,8 +111,59 @@ def fetch(name: str, start: date | None = None, end: date | None = None, *, agai
     With a window, a live provider is asked only for days it has not answered for yet, unless `again`. Without one, a provider whose key
     is not set is passed over. Returns files seen and newly landed, requests sent, and why a provider was passed over.
     Raises FetchFailed when the provider does not answer, KeyMissing when a window is asked for and a key is not set, KeyError when
-    there is no such provider or feed.
+    there is no such provider or feed. A failure without a window stays noted (`failed_fetches`) until the provider answers again.
     """
+    record = _failure_record(build_settings(), name)
+    try:
+        done = _fetch(name, start, end, again=again)
+    except Exception as error:
+        if start is None and end is None:
+            _note_failure(record, str(error) or type(error).__name__)
+        raise
+    record.unlink(missing_ok=True)
+    return done
+
+
+@dataclass(frozen=True)
+class FailedFetch:
+    """A provider whose newest fetch failed: why, and since when none has succeeded (UTC)."""
+
+    provider: str
+    message: str
+    since: datetime
+
+
+def failed_fetches(settings: Settings) -> list[FailedFetch]:
+    """Providers whose newest fetch failed, by name. What they published before stays in the warehouse."""
+    records = sorted(_failure_record(settings, "").parent.glob("*.json"))
+    read = [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in records]
+    return [FailedFetch(name, said["message"], datetime.fromisoformat(said["since"])) for name, said in read]
+
+
+def failure_lines(settings: Settings) -> list[str]:
+    """A line for each provider whose newest fetch failed; the whole message is in the log of its task and in `ebbtide doctor`."""
+    return [
+        f"Not fetched: {failed.provider}, since {failed.since:%Y-%m-%d %H:%M} UTC; its feeds stand as they were: {failed.message.splitlines()[0]}"
+        for failed in failed_fetches(settings)
+    ]
+
+
+def _failure_record(settings: Settings, name: str) -> Path:
+    # a file a provider: fetches run side by side
+    return settings.landing_dir / ".failed" / f"{name}.json"
+
+
+def _note_failure(record: Path, message: str) -> None:
+    record.parent.mkdir(parents=True, exist_ok=True)
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    if record.exists():
+        since = json.loads(record.read_text(encoding="utf-8"))["since"]
+    temporary = record.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps({"message": message, "since": since}), encoding="utf-8")
+    temporary.replace(record)
+
+
+def _fetch(name: str, start: date | None, end: date | None, *, again: bool) -> dict[str, Any]:
     from ingest.feeds import FEEDS
     from ingest.landing import Landing
     from ingest.source import KeyMissing, LiveSource, ReplaySource, open_source
@@ -276,6 +331,7 @@ def summary_lines(settings: Settings) -> list[str]:
     else:
         lines.append("Files: none new")
     lines.extend(_not_asked(settings))
+    lines.extend(failure_lines(settings))
     lines.append(_change_line(settings, before.build_id if before else None, index))
     return lines
 
