@@ -191,7 +191,8 @@ def test_a_feed_is_late(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     listed, loaded = told.typed(refreshed)
     assert re.search(r"ofr_fsi .*2023-11-15", listed) and "stale" in listed
-XX, ebbtide("feeds", "--provider", "ofr"))
+    assert "'rows_quarantined': 0" in loaded
+    assert re.search(r"ofr_fsi .*2023-12-27", ebbtide("feeds", "--provider", "ofr"))
 
 
 # --- refreshes ----------------------------------------------------------------------------------------------------------
