@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from warehouse.build import build_in_progress, record_failure, start_build
-from warehouse.connection import connect, connect_published, literal, quote, writer_lock
+from warehouse.connection import Damaged, connect, connect_published, damage_in_words, is_damaged, literal, quote, writer_lock
+from warehouse.disk import DiskFull, explained, is_full
+from warehouse.leftovers import clear_leftovers
 from warehouse.settings import Settings, WrongUse, load_settings
 
 P = ParamSpec("P")
@@ -46,22 +49,39 @@ def parent_of(settings: Settings) -> Settings | None:
     return None
 
 
+@contextmanager
+def faults_in_words(stage: str) -> Iterator[None]:
+    """Say of a full disk and of a damaged database what to do, wherever in a stage they show. Raises DiskFull or Damaged for them."""
+    try:
+        yield
+    except (WrongUse, DiskFull, Damaged):
+        raise
+    except Exception as error:
+        if is_full(error):
+            raise explained(error, stage, load_settings().home) from error
+        if is_damaged(error):
+            raise damage_in_words(error, load_settings()) from error
+        raise
+
+
 def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A stage that writes: it holds the writer's lock, and its failure is recorded with the build."""
+    """A stage that writes: it holds the writer's lock, and its failure is recorded with the build. Raises DiskFull when there is no room."""
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            settings = build_settings()
             label = f"{name} {args[0]}" if args else name
-            with writer_lock(settings, label, WAIT_SECONDS):
-                try:
-                    return function(*args, **kwargs)
-                except WrongUse:
-                    raise
-                except Exception as error:
-                    record_failure(settings, label, str(error))
-                    raise
+            with faults_in_words(label):
+                settings = build_settings()
+                with writer_lock(settings, label, WAIT_SECONDS):
+                    try:
+                        with faults_in_words(label):
+                            return function(*args, **kwargs)
+                    except WrongUse:
+                        raise
+                    except Exception as error:
+                        record_failure(settings, label, str(error))
+                        raise
 
         return run
 
@@ -70,24 +90,25 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 @stage("open build")
 def open_build() -> str:
-    """Start a build; returns its id."""
+    """Start a build, clearing what an unfinished one left; returns its id."""
     settings = build_settings()
     settings.published_dir.mkdir(parents=True, exist_ok=True)
     settings.quality_dir.mkdir(parents=True, exist_ok=True)
-    settings.next_mart_path.unlink(missing_ok=True)
+    clear_leftovers(settings)
     if settings.source_kind == "replay":
         _ = settings.replay_folder
     with connect(settings) as connection:
         return start_build(connection, settings)
 
 
+@faults_in_words("fetch")
 def fetch(name: str, start: date | None = None, end: date | None = None, *, again: bool = False) -> dict[str, Any]:
     """Fetch and land the files of one provider, or of one feed; network and landing folder only.
 
     With a window, a live provider is asked only for days it has not answered for yet, unless `again`. Without one, a provider whose key
     is not set is passed over. Returns files seen and newly landed, requests sent, and why a provider was passed over.
-    Raises FetchFailed when the provider does not answer, KeyMissing when a window is asked for and a key is not set, KeyError when
-    there is no such provider or feed.
+    Raises DiskFull when there is no room, FetchFailed when the provider does not answer, KeyMissing when a window is asked for and a key
+    is not set, KeyError when there is no such provider or feed.
     """
     from ingest.feeds import FEEDS
     from ingest.landing import Landing
