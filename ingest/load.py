@@ -22,6 +22,7 @@ from ingest.feed import Cadence, Column, Feed, Format, LandedFile, PublicationLa
 from ingest.landing import Landed, Landing, identify
 from ingest.reader import expanded, looks_like_html
 from warehouse.connection import quote
+from warehouse.disk import is_full
 
 if TYPE_CHECKING:
     import numpy
@@ -196,6 +197,8 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
             except UnreadableFile as error:
                 outcome.status, outcome.message = "quarantined", str(error)
             except OSError as error:
+                if is_full(error):
+                    raise  # there is no room to unpack it: the file is good
                 outcome.status, outcome.message = "quarantined", f"its landed bytes cannot be read ({error}); fetch it again"
         for name, pieces in by_format.items():
             _read_group(connection, feed, feed.format(name), pieces, outcomes)
@@ -259,6 +262,8 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
         for record in declared.reader(connection, feed, pieces):
             _insert(connection, record, outcomes, record.files or ids)
     except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+        if _is_of_the_machine(error):
+            raise
         connection.execute("delete from incoming where list_contains(?::bigint[], _file_id)", [ids])
         for file_id, kinds in skipped.items():
             outcomes[file_id].skipped = kinds
@@ -269,6 +274,11 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
             outcome = outcomes[ids[0]]
             said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read as {declared.name} ({str(error).splitlines()[0]}); fetch it again"
             outcome.status, outcome.message = "quarantined", said
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether an error says nothing about the file: the disk is full, or the database can no longer be used."""
+    return is_full(error) or isinstance(error, duckdb.FatalException)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: dict[int, FileOutcome], file_ids: Sequence[int]) -> None:
@@ -782,6 +792,8 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
                             outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
                     _collect_rejects(connection, {str(piece.path): piece.file_id})
         except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+            if _is_of_the_machine(error):
+                raise
             connection.execute("rollback")
             connection.execute("begin")
             said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read ({str(error).splitlines()[0]}); fetch it again"

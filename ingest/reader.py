@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from ingest.feed import Feed, LandedFile, Reader, Records, UnreadableFile, normalise_header
+from warehouse.disk import is_full
 
 if TYPE_CHECKING:
     import duckdb
@@ -142,6 +143,8 @@ def _damage(name: str, kind: str) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        if is_full(error):
+            raise  # there is no room to unpack it: the archive is good
         raise UnreadableFile(f"{name} is a damaged {kind} ({error}); fetch it again") from error
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +27,11 @@ create table if not exists meta.build (
 create table if not exists meta.build_in_progress (build_id varchar, source varchar, as_of timestamp, started_at timestamp, code_version varchar);
 """
 
+_BUILD_ID = "%Y%m%dT%H%M%S%fZ"
+
+# How a build's id looks in names of files.
+BUILD_PATTERN = "[0-9]" * 8 + "T" + "[0-9]" * 9 + "Z"
+
 
 @functools.cache
 def code_version() -> str:
@@ -42,12 +48,28 @@ def code_version() -> str:
     return f"{release}+{commit}"
 
 
+def _build_id(moment: datetime) -> str:
+    """A moment to the millisecond, as builds are named."""
+    return moment.strftime(_BUILD_ID)[:18] + "Z"
+
+
 def start_build(connection: duckdb.DuckDBPyConnection, settings: Settings) -> str:
-    """Record a new build as the one in progress; returns its id, the UTC time it started. An unfinished one is marked failed."""
+    """Record a new build as the one in progress; returns its id, the UTC time it started. An unfinished one is marked failed.
+
+    Ids grow whatever the clock does: where it was set back, the id is a millisecond after the newest there is.
+    """
+    from warehouse.leftovers import settle_running_builds
+
     connection.execute(_TABLES)
     create_tables(connection, list(FEEDS.values()))
+    settle_running_builds(connection, settings)
     started = datetime.now(UTC)
-    build_id = started.strftime("%Y%m%dT%H%M%S%fZ")[:18] + "Z"
+    build_id = _build_id(started)
+    # a warehouse that was made anew does not know the builds that are still published
+    known = [row[0] for row in connection.execute("select build_id from meta.build").fetchall()]
+    newest = max([*known, *(path.stem for path in settings.published_dir.glob(f"{BUILD_PATTERN}.duckdb"))], default="")
+    if build_id <= newest:
+        build_id = _build_id(datetime.strptime(newest, _BUILD_ID) + timedelta(milliseconds=1))
     as_of = settings.build_as_of().replace(tzinfo=None)
     connection.execute("begin")
     connection.execute(
@@ -79,15 +101,15 @@ def finish_build(connection: duckdb.DuckDBPyConnection, build_id: str, status: s
 
 def record_failure(settings: Settings, stage: str, message: str) -> None:
     """Note a failed stage in the build record and in `quality/<build id>.json`, so that the old build does not hide it."""
-    from warehouse.connection import connect
+    from warehouse.connection import Damaged, connect
 
     try:
         with connect(settings) as connection:
             build_id, _ = build_in_progress(connection)
             finish_build(connection, build_id, "failed", f"{stage}: {message}"[:2000])
-    except duckdb.Error:
-        return  # the warehouse itself cannot be written; the exception that brought us here says why
-    write_failure(settings.quality_dir / f"{build_id}.json", stage, message)
+        write_failure(settings.quality_dir / f"{build_id}.json", stage, message)
+    except (duckdb.Error, OSError, Damaged):
+        return  # nothing can be written any more; the exception that brought us here says why
 
 
 def write_failure(path: Path, stage: str, message: str) -> None:
@@ -95,13 +117,13 @@ def write_failure(path: Path, stage: str, message: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     record.setdefault("failed_stages", []).append({"stage": stage, "message": message, "at": datetime.now(UTC).isoformat(timespec="seconds")})
-    path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 def due_at(feed: Feed, last_observation: datetime) -> datetime:
     """When the observation after the last one is known at the latest, by cadence and documented lag (UTC, without zone)."""
-    from datetime import timedelta
-
     return publication_times(feed.lag, [last_observation + timedelta(days=feed.cadence.days)])[0].to_pydatetime()
 
 

@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from warehouse.disk import explained, is_full
 from warehouse.settings import Settings, WrongUse, load_settings
 
 P = ParamSpec("P")
@@ -29,7 +30,7 @@ WRONG_USE = 2
 
 
 def checked(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn wrong use into one clear line and exit code 2."""
+    """Turn wrong use into one clear line and exit code 2; a full disk and a damaged database into one and exit code 1."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -38,6 +39,16 @@ def checked(command: Callable[P, R]) -> Callable[P, R]:
         except WrongUse as error:
             click.echo(f"ebbtide: {error}", err=True)
             sys.exit(WRONG_USE)
+        except Exception as error:
+            from warehouse.connection import Damaged
+
+            if isinstance(error, Damaged):
+                click.echo(f"ebbtide: {error}", err=True)
+            elif is_full(error):
+                click.echo(f"ebbtide: {explained(error, command.__name__, load_settings().home)}", err=True)
+            else:
+                raise
+            sys.exit(FAILED)
 
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -28,15 +29,21 @@ def literal(value: str | Path) -> str:
 
 @contextmanager
 def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, closed again when the block ends. Times are UTC. Raises WrongUse when there is none to read."""
+    """The warehouse, closed again when the block ends. Times are UTC.
+
+    Raises WrongUse when there is none to read, Busy when another process has it open, Damaged when it cannot be read.
+    """
     if read_only and not settings.warehouse_path.exists():
         raise WrongUse(f"no warehouse in {settings.home} yet: run `make refresh` first")
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": settings.memory_limit,
         "threads": settings.threads,
-        "temp_directory": str(settings.home / "spill"),
+        "temp_directory": str(settings.spill_dir),
     }
-    connection = duckdb.connect(str(settings.warehouse_path), read_only=read_only, config=config)
+    try:
+        connection = duckdb.connect(str(settings.warehouse_path), read_only=read_only, config=config)
+    except duckdb.Error as error:
+        raise _in_words(error, settings, settings.warehouse_path) from error
     try:
         connection.execute("set TimeZone = 'UTC'")
         yield connection
@@ -44,16 +51,63 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
         connection.close()
 
 
+class Damaged(Exception):
+    """A database cannot be read; the message says which, why, and how to get a good one."""
+
+
+# What DuckDB says of a file that is damaged, is no database, or was written by a version that is newer than itself.
+_DAMAGE = (
+    "not a valid DuckDB database file",
+    "Corrupt database file",
+    "Could not read enough bytes",
+    "Failure while replaying WAL",
+    "database file with version number",
+    "Serialization Error",
+)
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether an error says that a database is damaged or too new."""
+    return any(text in str(error) for text in _DAMAGE)
+
+
+def damage_in_words(error: BaseException, settings: Settings, path: Path | None = None) -> Damaged:
+    """The same with what to do about the file; which file it is stands in DuckDB's message where `path` does not tell."""
+    said = next((line.strip() for line in str(error).splitlines() if any(text in line for text in _DAMAGE)), str(error))
+    if path is not None and path.parent == settings.published_dir and path != settings.next_mart_path:
+        return Damaged(
+            f"the published build {path} cannot be read ({said}). Show another one, `ebbtide rollback BUILD` (`ebbtide builds` lists them), or refresh. "
+            "If a newer Ebbtide has written it, read it with that one"
+        )
+    warehouse = settings.warehouse_path
+    return Damaged(
+        f"{path or 'a database in ' + str(settings.home)} cannot be read ({said}). If a newer Ebbtide has written it, go back to that version. Otherwise "
+        f"move it away with its log (mkdir {settings.home}/damaged; mv {warehouse}* {settings.home}/damaged/) and refresh: the raw rows are loaded again from "
+        f"{settings.landing_dir}, and readers keep the published builds meanwhile"
+    )
+
+
+def _in_words(error: duckdb.Error, settings: Settings, path: Path) -> Exception:
+    """An error in opening a database, as one of ours where we know what to do."""
+    if "Could not set lock on file" in str(error):
+        holder = re.search(r"\(PID (\d+)\)", str(error))
+        return Busy(f"{path} is open in {f'process {holder[1]}' if holder else 'another process'}; close it there, or try again when it has finished")
+    return damage_in_words(error, settings, path) if is_damaged(error) else error
+
+
 @contextmanager
 def connect_published(settings: Settings, path: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A published build, read-only and locked down: no file, network or setting can be reached from a query.
 
-    Raises WrongUse when nothing has been published yet.
+    Raises WrongUse when nothing has been published yet, Damaged when the build cannot be read.
     """
     build = (path or settings.current_path).resolve()
     if not build.exists():
         raise WrongUse(f"no build published in {settings.published_dir} yet: run `make refresh` first")
-    connection = duckdb.connect(str(build), read_only=True, config={"memory_limit": settings.memory_limit, "threads": settings.threads})
+    try:
+        connection = duckdb.connect(str(build), read_only=True, config={"memory_limit": settings.memory_limit, "threads": settings.threads})
+    except duckdb.Error as error:
+        raise _in_words(error, settings, build) from error
     try:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_external_access = false")

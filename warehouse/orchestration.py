@@ -91,6 +91,7 @@ def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = N
         gc.disable()
         try:
             _prepare_metadata(airflow_dir)
+            _end_killed_runs()
             dag = _load_dag(dag_id)
             if params:
                 _check_params(dag, params)
@@ -252,6 +253,26 @@ def _prepare_metadata(airflow_dir: Path) -> None:
 
     initdb()
     stamp.write_text(installed, encoding="utf-8")
+
+
+def _end_killed_runs() -> None:
+    """Mark as failed the runs whose process was killed: nothing goes on with them, and a scheduler started here would take them for running.
+
+    The caller holds the lock of runs, so that no run of another process of this kind is under way; those of a scheduler are left alone.
+    """
+    from airflow.models import DagRun, TaskInstance
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState, State, TaskInstanceState
+    from airflow.utils.types import DagRunTriggeredByType
+    from sqlalchemy import or_, select, update
+
+    with create_session() as session:
+        unfinished = DagRun.state.in_((DagRunState.QUEUED, DagRunState.RUNNING))
+        for run in session.scalars(select(DagRun).where(unfinished, DagRun.triggered_by == DagRunTriggeredByType.TEST)):
+            waiting = or_(TaskInstance.state.is_(None), TaskInstance.state.in_([state for state in State.unfinished if state]))
+            tasks = update(TaskInstance).where(TaskInstance.dag_id == run.dag_id, TaskInstance.run_id == run.run_id, waiting)
+            session.execute(tasks.values(state=TaskInstanceState.FAILED).execution_options(synchronize_session=False))
+            run.state = DagRunState.FAILED
 
 
 def _load_dag(dag_id: str) -> DAG:

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.build import build_in_progress, feed_status, finish_build
+from warehouse.build import BUILD_PATTERN, build_in_progress, feed_status, finish_build
 from warehouse.connection import connect, literal, quote
 from warehouse.settings import Settings, WrongUse
 
@@ -272,7 +272,7 @@ def published_builds(settings: Settings) -> list[PublishedBuild]:
     current = settings.current_path.resolve().stem if settings.current_path.is_symlink() else None
     return [
         PublishedBuild(path.stem, path.stem == current, path.stat().st_size, datetime.fromtimestamp(path.stat().st_mtime))
-        for path in sorted(settings.published_dir.glob("[0-9]*.duckdb"))
+        for path in sorted(settings.published_dir.glob(f"{BUILD_PATTERN}.duckdb"))
     ]
 
 

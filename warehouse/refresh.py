@@ -9,14 +9,17 @@ import functools
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from warehouse.build import build_in_progress, record_failure, start_build
-from warehouse.connection import connect, connect_published, literal, quote, writer_lock
+from warehouse.connection import Damaged, connect, connect_published, damage_in_words, is_damaged, literal, quote, writer_lock
+from warehouse.disk import DiskFull, explained, is_full
+from warehouse.leftovers import clear_leftovers
 from warehouse.settings import Settings, WrongUse, load_settings
 
 P = ParamSpec("P")
@@ -54,28 +57,45 @@ def parent_of(settings: Settings) -> Settings | None:
     return None
 
 
+@contextmanager
+def faults_in_words(stage: str) -> Iterator[None]:
+    """Say of a full disk and of a damaged database what to do, wherever in a stage they show. Raises DiskFull or Damaged for them."""
+    try:
+        yield
+    except (WrongUse, DiskFull, Damaged):
+        raise
+    except Exception as error:
+        if is_full(error):
+            raise explained(error, stage, load_settings().home) from error
+        if is_damaged(error):
+            raise damage_in_words(error, load_settings()) from error
+        raise
+
+
 def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A stage that writes: it holds the writer's lock, and its failure is recorded with the build.
 
     Called with a `build_id`, it raises Overtaken unless that build is the one in progress: no lock can be held from one task to the
-    next, so two refreshes that take turns are told apart by their builds.
+    next, so two refreshes that take turns are told apart by their builds. Raises DiskFull when there is no room.
     """
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            settings = build_settings()
             label = f"{name} {args[0]}" if args else name
-            with writer_lock(settings, label, WAIT_SECONDS):
-                if build_id := kwargs.get("build_id"):
-                    _check_in_progress(settings, str(build_id))
-                try:
-                    return function(*args, **kwargs)
-                except WrongUse:
-                    raise
-                except Exception as error:
-                    record_failure(settings, label, str(error))
-                    raise
+            with faults_in_words(label):
+                settings = build_settings()
+                with writer_lock(settings, label, WAIT_SECONDS):
+                    if build_id := kwargs.get("build_id"):
+                        _check_in_progress(settings, str(build_id))
+                    try:
+                        with faults_in_words(label):
+                            return function(*args, **kwargs)
+                    except WrongUse:
+                        raise
+                    except Exception as error:
+                        record_failure(settings, label, str(error))
+                        raise
 
         return run
 
@@ -94,11 +114,11 @@ def _check_in_progress(settings: Settings, build_id: str) -> None:
 
 @stage("open build")
 def open_build() -> str:
-    """Start a build; returns its id."""
+    """Start a build, clearing what an unfinished one left; returns its id."""
     settings = build_settings()
     settings.published_dir.mkdir(parents=True, exist_ok=True)
     settings.quality_dir.mkdir(parents=True, exist_ok=True)
-    settings.next_mart_path.unlink(missing_ok=True)
+    clear_leftovers(settings)
     if settings.source_kind == "replay":
         _ = settings.replay_folder
     with connect(settings) as connection:
@@ -110,15 +130,17 @@ def fetch(name: str, start: date | None = None, end: date | None = None, *, agai
 
     With a window, a live provider is asked only for days it has not answered for yet, unless `again`. Without one, a provider whose key
     is not set is passed over. Returns files seen and newly landed, requests sent, and why a provider was passed over.
-    Raises FetchFailed when the provider does not answer, KeyMissing when a window is asked for and a key is not set, KeyError when
-    there is no such provider or feed. A failure without a window stays noted (`failed_fetches`) until the provider answers again.
+    Raises DiskFull when there is no room, FetchFailed when the provider does not answer, KeyMissing when a window is asked for and a key
+    is not set, KeyError when there is no such provider or feed. A failure without a window stays noted (`failed_fetches`) until the provider
+    answers again.
     """
     record = _failure_record(build_settings(), name)
     try:
         done = _fetch(name, start, end, again=again)
     except Exception as error:
         if start is None and end is None:
-            _note_failure(record, str(error) or type(error).__name__)
+            with suppress(OSError):  # a disk that is full keeps the note from being written, too
+                _note_failure(record, str(error) or type(error).__name__)
         raise
     record.unlink(missing_ok=True)
     return done
@@ -163,6 +185,7 @@ def _note_failure(record: Path, message: str) -> None:
     temporary.replace(record)
 
 
+@faults_in_words("fetch")
 def _fetch(name: str, start: date | None, end: date | None, *, again: bool) -> dict[str, Any]:
     from ingest.feeds import FEEDS
     from ingest.landing import Landing

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
     @property
+    def spill_dir(self) -> Path:
+        """What DuckDB moves out of memory while it works."""
+        return self.home / "spill"
+
+    @property
     def own_dir(self) -> Path:
         """Files of one's own that a live refresh takes beside what it fetches: what licences and log-ins keep from being fetched."""
         return self.home / "own"
