@@ -21,7 +21,7 @@ from ingest.calendars import exchange_calendar
 from ingest.feed import Cadence, Column, Feed, Format, LandedFile, PublicationLag, Records, UnreadableFile
 from ingest.landing import Landed, Landing, identify
 from ingest.reader import expanded, looks_like_html
-from warehouse.connection import quote
+from warehouse.connection import quote, transaction
 from warehouse.disk import is_full
 
 if TYPE_CHECKING:
@@ -151,17 +151,12 @@ def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landi
         # an older edition arrived late: the newer ones are loaded again after it, so that versions stand in edition order;
         # so are those of the same moment, whose order is that of their ids, not of their arrival
         outcomes = _stage(connection, feed, landing, [landed for landed in manifest if landed.file_id in overtaken or landed in new])
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         for table, column in ((f"raw.{quote(feed.name)}", "_file_id"), ("meta.file", "file_id"), ("meta.quarantine", "file_id")):
             if overtaken:
                 connection.execute(f"delete from {table} where list_contains(?::bigint[], {column})", [overtaken])
         _append_versions(connection, feed, outcomes)
         _record_files(connection, feed, outcomes, build_id)
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
     return outcomes
 
 
@@ -277,8 +272,8 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
 
 
 def _is_of_the_machine(error: Exception) -> bool:
-    """Whether an error says nothing about the file: the disk is full, or the database can no longer be used."""
-    return is_full(error) or isinstance(error, duckdb.FatalException)
+    """Whether an error says nothing about the file: the disk is full, memory runs out, or the database can no longer be used."""
+    return is_full(error) or isinstance(error, duckdb.FatalException | duckdb.OutOfMemoryException)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: dict[int, FileOutcome], file_ids: Sequence[int]) -> None:
@@ -755,8 +750,7 @@ def _load_small_files(connection: duckdb.DuckDBPyConnection, feed: Feed, landing
     _note_last_days(connection, files)
     _type_and_check(connection, feed)
     typed = ", ".join(quote(column.name) for column in feed.columns)
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {typed} from checked where _reason is null and _copy = 1")
         connection.execute(
             """
@@ -766,10 +760,6 @@ def _load_small_files(connection: duckdb.DuckDBPyConnection, feed: Feed, landing
         )
         repeated = dict(connection.execute("select _file_id, count(*) from checked where _reason is null and _copy > 1 group by 1").fetchall())
         _record_lines(connection, feed, outcomes, build_id, repeated)
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
     return outcomes
 
 
@@ -780,31 +770,27 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
         connection.execute(f"drop table if exists temp.{name}")
     preserves = connection.execute("select current_setting('preserve_insertion_order')").fetchone()
     connection.execute("set preserve_insertion_order = false")  # lines have an id; keeping their order would cost a third of the speed
-    connection.execute("begin")
     try:
-        try:
-            with ExitStack() as stack:
-                for piece in _pieces(stack, feed, landing, landed, outcome):
-                    for record in feed.format(piece.format).reader(connection, feed, [piece]):
-                        names = ", ".join(quote(name) for name in record.columns)
-                        connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {names} from ({record.sql}) as records")
-                        for kind, count in record.skipped.get(piece.file_id, {}).items():
-                            outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
-                    _collect_rejects(connection, {str(piece.path): piece.file_id})
-        except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
-            if _is_of_the_machine(error):
-                raise
-            connection.execute("rollback")
-            connection.execute("begin")
-            said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read ({str(error).splitlines()[0]}); fetch it again"
-            outcome.status, outcome.message, outcome.skipped = "quarantined", said, {}
-            connection.execute(_REJECTED)
-        _reject_lines(connection, feed, landed.file_id)
-        _record_lines(connection, feed, [outcome], build_id, {})
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
+        with transaction(connection):
+            try:
+                with ExitStack() as stack:
+                    for piece in _pieces(stack, feed, landing, landed, outcome):
+                        for record in feed.format(piece.format).reader(connection, feed, [piece]):
+                            names = ", ".join(quote(name) for name in record.columns)
+                            connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {names} from ({record.sql}) as records")
+                            for kind, count in record.skipped.get(piece.file_id, {}).items():
+                                outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
+                        _collect_rejects(connection, {str(piece.path): piece.file_id})
+            except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+                if _is_of_the_machine(error):
+                    raise
+                connection.execute("rollback")
+                connection.execute("begin")
+                said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read ({str(error).splitlines()[0]}); fetch it again"
+                outcome.status, outcome.message, outcome.skipped = "quarantined", said, {}
+                connection.execute(_REJECTED)
+            _reject_lines(connection, feed, landed.file_id)
+            _record_lines(connection, feed, [outcome], build_id, {})
     finally:
         connection.execute(f"set preserve_insertion_order = {str(bool(preserves and preserves[0])).lower()}")
     return outcome

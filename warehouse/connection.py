@@ -7,7 +7,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -93,6 +93,19 @@ def _in_words(error: duckdb.Error, settings: Settings, path: Path) -> Exception:
         holder = re.search(r"\(PID (\d+)\)", str(error))
         return Busy(f"{path} is open in {f'process {holder[1]}' if holder else 'another process'}; close it there, or try again when it has finished")
     return damage_in_words(error, settings, path) if is_damaged(error) else error
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All that is done in the block, or nothing of it. What went wrong is raised as it is, though the transaction may be gone with it."""
+    connection.execute("begin")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        with suppress(duckdb.Error):
+            connection.execute("rollback")
+        raise
 
 
 @contextmanager
