@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from tests.conftest import ROOT
 
 FILE = ROOT / "docker-compose.yml"
+PAGE = ROOT / "docs" / "compose.md"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([?-])([^${}]*))?\}")
 
@@ -24,11 +25,16 @@ class Unset(Exception):
 
 def new_env_file(folder: Path) -> dict[str, str]:
     """Make `.env` in `folder` with the commands of docs/compose.md, and return the values in it."""
-    page = (ROOT / "docs" / "compose.md").read_text(encoding="utf-8")
-    (commands,) = [block for block in re.findall(r"```console\n(.*?)```", page, flags=re.DOTALL) if "> .env" in block]
+    (commands,) = [block for block in re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL) if "openssl" in block]
     script = "".join(line.removeprefix("$ ") for line in commands.splitlines(keepends=True))
     subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, check=True, timeout=60)
     return {name: value or "" for name, value in dotenv_values(folder / ".env").items()}
+
+
+def documented(service: str, program: str) -> str:
+    """The one command of docs/compose.md that runs `program` in a container of `service`, with where its input or output goes."""
+    (command,) = re.findall(rf"(?m)^\$ docker compose (?:exec -T|run --rm --no-deps -T) {service} ({program} .*)$", PAGE.read_text(encoding="utf-8"))
+    return str(command)
 
 
 def interpolated(text: str, values: Mapping[str, str]) -> str:

@@ -74,8 +74,10 @@ class Stack:
     as the file says, and nothing of the caller's is passed on.
     """
 
-    def __init__(self, home: Path, files: Path) -> None:
-        self.home = home
+    def __init__(self, folder: Path, files: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.home.mkdir()
         self.programs = postgres_programs()
         self.database_user = postgres_user()
         # its user cannot enter the folders of pytest
@@ -83,10 +85,11 @@ class Stack:
         if self.database_user:
             shutil.chown(self.database, self.database_user)
         self.database_port, self.api_port, self.worker_log_port, self.trigger_log_port = free_ports(4)
-        self.values = compose.new_env_file(home) | {"EBBTIDE_SOURCE": f"replay:{files}", "AIRFLOW_PORT": str(self.api_port)}
+        self.secrets = compose.new_env_file(folder)
+        self.values = self.secrets | {"EBBTIDE_SOURCE": f"replay:{files}", "AIRFLOW_PORT": str(self.api_port)}
         self.services: dict[str, dict[str, Any]] = compose.read(self.values)["services"]
         self.url = self.here(self.services["api-server"]["environment"]["AIRFLOW__API__BASE_URL"])
-        self.output = home / "stack.log"
+        self.output = folder / "stack.log"
         self.session = requests.Session()
         self.session.trust_env = False  # a proxy has no part in this
         self.components: dict[str, subprocess.Popen[bytes]] = {}
@@ -264,6 +267,46 @@ def why_it_failed(stack: Stack, run: str) -> str:
     return "\n".join(lines)
 
 
+def backup_and_restore(stack: Stack) -> None:
+    """Run the commands of docs/compose.md, into a database and a folder that are new, and find everything there."""
+
+    def run(service: str, program: str, **instead: str) -> None:
+        command = compose.documented(service, program)
+        for there, here in instead.items():
+            assert command.count(there) == 1
+            command = command.replace(there, here)
+        subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", stack.here(command)],
+            env=stack.environment(service) | {"PGHOST": "127.0.0.1", "PGPASSWORD": stack.values["POSTGRES_PASSWORD"]},
+            cwd=stack.folder,
+            check=True,
+            timeout=UP_WITHIN,
+        )
+
+    run("postgres", "pg_dump")
+    with closing(stack.connect("postgres")) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("create database restored")
+    run("postgres", "pg_restore", **{"--dbname airflow": "--dbname restored"})
+    with closing(stack.connect()) as one, closing(stack.connect("restored")) as other:
+        tables = ("dag_run", "task_instance", "ab_user", "alembic_version")
+        counts = " union all ".join(f"select '{table}', count(*) from {table}" for table in tables)
+        found = []
+        for connection in (one, other):
+            with connection.cursor() as cursor:
+                cursor.execute(counts)
+                found.append(dict(cursor.fetchall()))
+    assert found[0] == found[1] and all(found[0].values())
+
+    copy = stack.folder / "restored"
+    copy.mkdir()
+    run("scheduler", "tar --create")
+    run("scheduler", "tar --extract", **{"/var/lib/ebbtide": str(copy)})
+    assert not (copy / "airflow").exists()
+    with duckdb.connect(str(copy / "published" / "current.duckdb"), read_only=True) as published:
+        assert published.execute("select count(*) > 0 from signals.fct_signal_daily").fetchone() == (True,)
+
+
 def test_refresh_triggered_over_the_rest_api_succeeds_and_leaves_no_process(stack: Stack) -> None:
     assert stack.log_in("admin") == 401
     assert stack.log_in(stack.values["AIRFLOW_ADMIN_PASSWORD"]) == 201
@@ -298,6 +341,13 @@ def test_refresh_triggered_over_the_rest_api_succeeds_and_leaves_no_process(stac
     # each task ran in a process of its own, and the build they made together is readable while the stack is up
     with duckdb.connect(str(stack.home / "published" / "current.duckdb"), read_only=True) as published:
         assert published.execute("select count(*) > 0 from signals.fct_signal_daily").fetchone() == (True,)
+
+    backup_and_restore(stack)
+    # no secret has reached a log, a configuration file or the warehouse
+    written = [path for path in [stack.output, *stack.home.rglob("*")] if path.is_file()]
+    assert any(path.suffix == ".log" for path in written) and stack.home / "airflow" / "airflow.cfg" in written
+    leaks = [(name, path) for path in written for name, value in stack.secrets.items() if value.encode() in path.read_bytes()]
+    assert not leaks
 
     assert len(stack.processes()) > len(stack.components), "the scheduler's workers should be seen, or their end proves nothing"
     stack.end()
