@@ -6,6 +6,7 @@ There is no Docker engine in these tests. tests/test_airflow_stack.py starts the
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -226,6 +227,14 @@ def test_the_image_installs_by_hash_from_the_lock() -> None:
     lines = subprocess.run(["bash", "-c", cut], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert re.match(r"uv==[\d.]+ \\$", lines[0]) and len(lines) > 1
     assert all(re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}( \\)?", line) for line in lines[1:])
+
+
+def test_make_up_leaves_the_source_to_the_env_file(tmp_path: Path) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\necho "$@ source=${EBBTIDE_SOURCE-}"\n', encoding="utf-8")
+    docker.chmod(0o755)
+    done = subprocess.run(["make", "up"], cwd=ROOT, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True)
+    assert done.stdout == "compose up --build --detach --wait source=\n"
 
 
 @pytest.fixture
