@@ -1,30 +1,38 @@
-"""A refresh under a real scheduler and API server, as processes: triggered over the REST API and watched to its end."""
+"""The services of docker-compose.yml as processes: a real PostgreSQL, their own commands, environments and health checks.
+
+A refresh is triggered over the REST API and watched to its end. What a container adds (image, users, networks, limits) is not
+shown here; tests/test_compose.py reads it in the file.
+"""
 
 from __future__ import annotations
 
-import json
 import os
+import pwd
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psutil
+import psycopg2
 import pytest
 import requests
 
 from ingest import sample
-from warehouse.orchestration import airflow_environment
+from tests import compose
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.stack
 
-UP_WITHIN = 240  # seconds until the API knows the DAG; about 20 on two idle cores
+UP_WITHIN = 240  # seconds until every service is healthy and the API knows the DAG; about 30 on two idle cores
 DONE_WITHIN = 420  # seconds from trigger to end of the run, on a machine that is busy with other things too
 
 
@@ -37,46 +45,133 @@ def free_ports(count: int) -> list[int]:
         return [listening.getsockname()[1] for listening in sockets]
 
 
-class Stack:
-    """Airflow as it is deployed: a scheduler, a DAG processor and an API server, each with a process group of its own.
+def postgres_programs() -> Path:
+    """The folder of PostgreSQL's server programs, the newest where there are several; skips where there are none."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
+    on_path = shutil.which("postgres")
+    if on_path:
+        folders.append(Path(on_path).resolve().parent)
+    for folder in folders:
+        if (folder / "postgres").exists() and (folder / "initdb").exists():
+            return folder
+    return pytest.skip("no PostgreSQL server on this machine: install the package postgresql")
 
-    They are started one by one rather than by `airflow standalone`, which adds a triggerer that no task here needs and, ended
-    from outside, leaves its children behind.
+
+def postgres_user() -> str | None:
+    """Who runs PostgreSQL, which refuses to run as root: the user of its package, or None for the user of the tests; skips where root has none."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        return pytest.skip("the tests run as root, PostgreSQL does not, and there is no user postgres: install the package postgresql")
+
+
+class Stack:
+    """The services of docker-compose.yml on this machine, each with a process group of its own.
+
+    Names of hosts become addresses of this machine, folders of the image those of the test; the rest of a service's environment is
+    as the file says, and nothing of the caller's is passed on.
     """
 
-    def __init__(self, home: Path, files: Path) -> None:
-        self.home = home
-        api_port, worker_log_port = free_ports(2)
-        self.url = f"http://127.0.0.1:{api_port}"
-        self.airflow_home = Path(airflow_environment(home)["AIRFLOW_HOME"])
-        self.output = home / "stack.log"
+    def __init__(self, folder: Path, files: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.programs = postgres_programs()
+        self.database_user = postgres_user()
+        # its user cannot enter the folders of pytest
+        self.database = Path(tempfile.mkdtemp(prefix="ebbtide-postgres-"))
+        if self.database_user:
+            shutil.chown(self.database, self.database_user)
+        self.database_port, self.api_port, self.worker_log_port, self.trigger_log_port = free_ports(4)
+        self.secrets = compose.new_env_file(folder)
+        self.values = self.secrets | {"EBBTIDE_SOURCE": f"replay:{files}", "AIRFLOW_PORT": str(self.api_port)}
+        self.services: dict[str, dict[str, Any]] = compose.read(self.values)["services"]
+        self.url = self.here(self.services["api-server"]["environment"]["AIRFLOW__API__BASE_URL"])
+        self.output = folder / "stack.log"
         self.session = requests.Session()
         self.session.trust_env = False  # a proxy has no part in this
-        self.environment = {
-            **os.environ,
-            **airflow_environment(home),
-            "EBBTIDE_SOURCE": f"replay:{files}",
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__PORT": str(api_port),
-            "AIRFLOW__API__BASE_URL": self.url,
-            "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
-            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-            "NO_PROXY": "127.0.0.1",
-        }
         self.components: dict[str, subprocess.Popen[bytes]] = {}
 
+    def here(self, text: str) -> str:
+        """A value of the file with the hosts and folders of containers replaced by those of this machine."""
+        places = {
+            "@postgres:5432": f"@127.0.0.1:{self.database_port}",
+            "//api-server:8080": f"//127.0.0.1:{self.api_port}",
+            "//localhost:": "//127.0.0.1:",
+            "/var/lib/ebbtide": str(self.home),
+            "/opt/ebbtide": str(ROOT),
+        }
+        for there, here in places.items():
+            text = text.replace(there, here)
+        return text
+
+    def environment(self, service: str) -> dict[str, str]:
+        """Environment of a service's processes."""
+        of_this_machine = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(self.programs), os.environ["PATH"]]),
+            "HOME": str(self.home),
+            "PGPORT": str(self.database_port),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.api_port),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.worker_log_port),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.trigger_log_port),
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        } | {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}
+        return {name: self.here(value) for name, value in compose.environment(self.services[service], self.values).items()} | of_this_machine
+
+    def begin(self, service: str, command: list[str]) -> subprocess.Popen[bytes]:
+        """Start a command of a service, in a session of its own."""
+        database = service == "postgres"
+        with self.output.open("ab") as output:
+            return subprocess.Popen(
+                command,
+                env=self.environment(service),
+                user=self.database_user if database else None,
+                cwd=self.database if database else self.home,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def run(self, service: str, command: list[str]) -> None:
+        """Run a command of a service to its end, which must be a good one."""
+        ended = self.begin(service, command).wait(timeout=UP_WITHIN)
+        assert ended == 0, f"{' '.join(command)} ended with {ended}\n{self.tail()}"
+
+    def healthy(self, service: str) -> bool:
+        """What the service's own health check says now."""
+        kind, *test = self.services[service]["healthcheck"]["test"]
+        assert kind == "CMD"
+        return subprocess.run(test, env=self.environment(service), cwd=self.home, capture_output=True, timeout=60, check=False).returncode == 0
+
     def start(self) -> None:
-        """Create the metadata database, then start the components."""
-        with self.output.open("wb") as output:
-            migration = ["airflow", "db", "migrate"]
-            subprocess.run(migration, env=self.environment, cwd=self.home, stdout=output, stderr=subprocess.STDOUT, timeout=UP_WITHIN, check=True)
-            for name in ("api-server", "scheduler", "dag-processor"):
-                self.components[name] = subprocess.Popen(
-                    ["airflow", name], env=self.environment, cwd=self.home, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-                )
+        """Start the services in the order of their `depends_on`, each when what it depends on is healthy or has ended well."""
+        postgres = self.services["postgres"]
+        data = self.database / "data"
+        secret = self.database / "password"
+        secret.write_text(postgres["environment"]["POSTGRES_PASSWORD"], encoding="utf-8")
+        # what the image does before it starts the server for the first time
+        account = ["--username", postgres["environment"]["POSTGRES_USER"], "--pwfile", str(secret), "--auth", "scram-sha-256"]
+        self.run("postgres", ["initdb", "--pgdata", str(data), *account, *postgres["environment"]["POSTGRES_INITDB_ARGS"].split()])
+        here = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.database_port}", "-c", "unix_socket_directories="]
+        self.components["postgres"] = self.begin("postgres", ["postgres", "-D", str(data), *here])
+        self.wait_for("health of postgres", UP_WITHIN, lambda: self.healthy("postgres"))
+        with closing(self.connect("postgres")) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(f"create database {postgres['environment']['POSTGRES_DB']}")
+
+        self.run("init", self.services["init"]["command"])
+        # the scheduler would wait for the API server: that order costs the test time and shows nothing
+        for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
+            self.components[name] = self.begin(name, self.services[name]["command"])
+        for name in self.components:
+            self.wait_for(f"health of {name}", UP_WITHIN, lambda name=name: self.healthy(name))
+
+    def connect(self, database: str = "airflow") -> Any:
+        """A connection to PostgreSQL with the password of `.env`."""
+        return psycopg2.connect(host="127.0.0.1", port=self.database_port, user="airflow", password=self.values["POSTGRES_PASSWORD"], dbname=database)
 
     def processes(self) -> list[psutil.Process]:
         """Every living process of this stack: of a component's session, or started in the stack's home."""
@@ -97,7 +192,7 @@ class Stack:
         while time.monotonic() < until:
             for name, component in self.components.items():
                 if component.poll() is not None:
-                    pytest.fail(f"airflow {name} ended with {component.returncode} before {what}\n{self.tail()}")
+                    pytest.fail(f"{name} ended with {component.returncode} before {what}\n{self.tail()}")
             try:
                 if found := answer():
                     return found
@@ -106,16 +201,12 @@ class Stack:
             time.sleep(0.5)
         return pytest.fail(f"no {what} within {within} seconds\n{self.tail()}")
 
-    def log_in(self) -> bool:
-        """Take a token of the generated administrator; False while the server has not written the password yet."""
-        passwords = self.airflow_home / "simple_auth_manager_passwords.json.generated"
-        if not passwords.exists() or not (text := passwords.read_text(encoding="utf-8").strip()):
-            return False
-        answer = self.session.post(f"{self.url}/auth/token", json={"username": "admin", "password": json.loads(text)["admin"]}, timeout=30)
-        if answer.status_code != 201:
-            return False
-        self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        return True
+    def log_in(self, password: str) -> int:
+        """Take a token of the administrator for what is asked from now on; returns the status of the answer, 201 when the password is right."""
+        answer = self.session.post(f"{self.url}/auth/token", json={"username": "admin", "password": password}, timeout=30)
+        if answer.status_code == 201:
+            self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return answer.status_code
 
     def get(self, path: str) -> requests.Response:
         return self.session.get(f"{self.url}/api/v2/{path}", timeout=30)
@@ -124,22 +215,32 @@ class Stack:
         return self.output.read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def end(self) -> None:
-        """End every process group, kindly at first, then whatever of the stack has left them."""
+        """End every process group, kindly at first, then whatever of the stack has left them; the database last, as its clients need it."""
+        database = self.components.get("postgres")
         for ask in (signal.SIGTERM, signal.SIGKILL):
             left = self.processes()
-            for component in self.components.values():
-                with suppress(ProcessLookupError):
-                    os.killpg(component.pid, ask)
+            for name, component in self.components.items():
+                if name != "postgres":
+                    with suppress(ProcessLookupError):
+                        os.killpg(component.pid, ask)
             for process in left:
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(ask)
-            for component in self.components.values():
-                with suppress(subprocess.TimeoutExpired):
-                    component.wait(timeout=15)
+                with suppress(psutil.Error):
+                    if not database or os.getsid(process.pid) != database.pid:
+                        process.send_signal(ask)
+            for name, component in self.components.items():
+                if name != "postgres":
+                    with suppress(subprocess.TimeoutExpired):
+                        component.wait(timeout=15)
+            if database:
+                with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    # the signal the image asks for: connections are closed, and the database is left whole
+                    database.send_signal(signal.SIGINT if ask == signal.SIGTERM else ask)
+                    database.wait(timeout=15)
             psutil.wait_procs(left, timeout=5)
             if not self.processes():
                 break
         self.session.close()
+        shutil.rmtree(self.database, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -162,12 +263,53 @@ def why_it_failed(stack: Stack, run: str) -> str:
     lines = [f"{task['task_id']}: {task['state']}" for task in tasks]
     for task in tasks:
         if task["state"] == "failed":
-            lines += [path.read_text(encoding="utf-8")[-3000:] for path in stack.airflow_home.glob(f"logs/*/*/task_id={task['task_id']}/*.log")]
+            lines += [path.read_text(encoding="utf-8")[-3000:] for path in (stack.home / "airflow").glob(f"logs/*/*/task_id={task['task_id']}/*.log")]
     return "\n".join(lines)
 
 
+def backup_and_restore(stack: Stack) -> None:
+    """Run the commands of docs/compose.md, into a database and a folder that are new, and find everything there."""
+
+    def run(service: str, program: str, **instead: str) -> None:
+        command = compose.documented(service, program)
+        for there, here in instead.items():
+            assert command.count(there) == 1
+            command = command.replace(there, here)
+        subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", stack.here(command)],
+            env=stack.environment(service) | {"PGHOST": "127.0.0.1", "PGPASSWORD": stack.values["POSTGRES_PASSWORD"]},
+            cwd=stack.folder,
+            check=True,
+            timeout=UP_WITHIN,
+        )
+
+    run("postgres", "pg_dump")
+    with closing(stack.connect("postgres")) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("create database restored")
+    run("postgres", "pg_restore", **{"--dbname airflow": "--dbname restored"})
+    with closing(stack.connect()) as one, closing(stack.connect("restored")) as other:
+        tables = ("dag_run", "task_instance", "ab_user", "alembic_version")
+        counts = " union all ".join(f"select '{table}', count(*) from {table}" for table in tables)
+        found = []
+        for connection in (one, other):
+            with connection.cursor() as cursor:
+                cursor.execute(counts)
+                found.append(dict(cursor.fetchall()))
+    assert found[0] == found[1] and all(found[0].values())
+
+    copy = stack.folder / "restored"
+    copy.mkdir()
+    run("scheduler", "tar --create")
+    run("scheduler", "tar --extract", **{"/var/lib/ebbtide": str(copy)})
+    assert not (copy / "airflow").exists()
+    with duckdb.connect(str(copy / "published" / "current.duckdb"), read_only=True) as published:
+        assert published.execute("select count(*) > 0 from signals.fct_signal_daily").fetchone() == (True,)
+
+
 def test_refresh_triggered_over_the_rest_api_succeeds_and_leaves_no_process(stack: Stack) -> None:
-    stack.wait_for("token", UP_WITHIN, stack.log_in)
+    assert stack.log_in("admin") == 401
+    assert stack.log_in(stack.values["AIRFLOW_ADMIN_PASSWORD"]) == 201
     stack.wait_for("DAG warehouse_refresh", UP_WITHIN, lambda: stack.get("dags/warehouse_refresh").status_code == 200)
     assert stack.get("importErrors").json()["total_entries"] == 0
 
@@ -177,15 +319,35 @@ def test_refresh_triggered_over_the_rest_api_succeeds_and_leaves_no_process(stac
     assert triggered.status_code == 200, triggered.text
     run = f"dags/warehouse_refresh/dagRuns/{triggered.json()['dag_run_id']}"
 
+    # `init` once more, as with every `docker compose up`: it leaves what is there, and a new password in `.env` holds from then on
+    before = stack.values["AIRFLOW_ADMIN_PASSWORD"]
+    stack.services["init"]["environment"]["AIRFLOW_ADMIN_PASSWORD"] = "another password"
+    stack.run("init", stack.services["init"]["command"])
+    assert stack.log_in(before) == 401
+    assert stack.log_in("another password") == 201
+
     ended = stack.wait_for("end of the run", DONE_WITHIN, lambda: (state := stack.get(run).json()["state"]) in ("success", "failed") and state)
     assert ended == "success", why_it_failed(stack, run)
     tasks = stack.get(f"{run}/taskInstances?limit=100").json()["task_instances"]
     assert {task["state"] for task in tasks} == {"success"}
     assert {task["try_number"] for task in tasks} == {1}
 
+    # PostgreSQL holds the metadata, and nothing has fallen back to SQLite
+    with closing(stack.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("select dag_id, state from dag_run")
+        assert cursor.fetchall() == [("warehouse_refresh", "success")]
+    assert not list(stack.home.rglob("airflow.db"))
+
     # each task ran in a process of its own, and the build they made together is readable while the stack is up
     with duckdb.connect(str(stack.home / "published" / "current.duckdb"), read_only=True) as published:
         assert published.execute("select count(*) > 0 from signals.fct_signal_daily").fetchone() == (True,)
+
+    backup_and_restore(stack)
+    # no secret has reached a log, a configuration file or the warehouse
+    written = [path for path in [stack.output, *stack.home.rglob("*")] if path.is_file()]
+    assert any(path.suffix == ".log" for path in written) and stack.home / "airflow" / "airflow.cfg" in written
+    leaks = [(name, path) for path in written for name, value in stack.secrets.items() if value.encode() in path.read_bytes()]
+    assert not leaks
 
     assert len(stack.processes()) > len(stack.components), "the scheduler's workers should be seen, or their end proves nothing"
     stack.end()
