@@ -41,7 +41,10 @@ LATE_FEED = "finra_margin"  # an edition of it that is older than those of the f
 AS_OF = "2024-01-31T00:00:00Z"
 
 STAGES = ("open build", "fetch", "load", "gate raw", "build staging", "gate staging", "build marts", "gate marts", "publish")
-READS_ONLY = ("gate raw", "gate staging")  # what a short run leaves out, with dbt's tests: they change no mart
+GATES = ("gate raw", "gate staging", "gate marts")
+
+# The marts of a short run: those with rows that rest on the fewest models.
+FEW_MARTS = ("dim_signal", "fct_manager_position_quarterly", "fct_manager_rotation_quarterly", "fct_discount_rate_daily")
 
 Strike = Callable[[Path], None]
 
@@ -267,7 +270,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("Parquet has its name, the database does not", "publish", statement("checkpoint mart")),
     Fault("database read-only, not renamed", "publish", statement("detach mart", after=True)),
     Fault("database has its name, current is the old one", "publish", call("warehouse.publish:point_current_at")),
-    Fault("between the two links", "publish", file("published/.current.*.tmp")),
+    Fault("between the two links", "publish", call("pathlib:Path.symlink_to", 2)),
     Fault("current is the new one, not recorded", "publish", call("warehouse.publish:finish_build")),
     Fault("recorded, old builds not dropped", "publish", call("warehouse.publish:_drop_old_builds")),
     Fault("database of an old build dropped, its Parquet not", "publish", call("warehouse.publish:shutil.rmtree", 3), keep_builds=1),
@@ -293,7 +296,7 @@ TENTH = (
     "full disk: landing",
     "newer editions deleted to load them after a late one",
     "full disk: loading",
-    "after 40 nodes of marts",
+    "after the first mart",
     "between the two links",
 )
 
@@ -360,14 +363,16 @@ def run_stage(name: str) -> None:
     stages[kind]()
 
 
-def without_tests() -> None:
-    """Have dbt leave its tests out, in this process."""
+def build_only(marts: Sequence[str]) -> None:
+    """Have dbt leave out its tests, which change nothing, and every model that none of `marts` rests on; none named are all. In this process."""
     import warehouse.dbt
 
     whole = warehouse.dbt.run_dbt
 
     def shorter(arguments: Sequence[str], **named: Any) -> None:
-        whole([*arguments, "--exclude-resource-type", "test"], **named)
+        start, end = arguments.index("--select") + 1, arguments.index("--exclude-resource-type")
+        selected = [f"+{mart},{part}" for mart in marts for part in arguments[start:end]] or arguments[start:end]
+        whole([*arguments[:start], *selected, *arguments[end:], "--exclude-resource-type", "test"], **named)
 
     warehouse.dbt.run_dbt = shorter
 
@@ -426,7 +431,7 @@ class World:
     """The folders of a run. `uninterrupted` holds the home after the second day, `before` a copy of it before each stage."""
 
     folder: Path
-    short: bool
+    marts: tuple[str, ...] = ()  # all
 
     @property
     def uninterrupted(self) -> Path:
@@ -442,18 +447,26 @@ class World:
         """How long each stage took."""
         return dict(json.loads((self.folder / "seconds.json").read_text(encoding="utf-8")))
 
-    def refresh(self, home: Path, *, day: str = "second", keep_builds: int = 5, until: str | None = None, snapshots: bool = False) -> None:
-        """Refresh a home in this process, from the beginning to the end or to before a stage."""
+    def refresh(
+        self,
+        home: Path,
+        *,
+        day: str = "second",
+        keep_builds: int = 5,
+        gates: Sequence[str] = ("gate marts",),
+        until: str | None = None,
+        snapshots: bool = False,
+    ) -> None:
+        """Refresh a home in this process, from the beginning to the end or to before a stage, with some of the gates."""
         os.environ.update(settings_of(home, self.replay(day), keep_builds))
-        if self.short:
-            without_tests()
+        build_only(self.marts)
         seconds = {}
         for stage in STAGES:
             if stage == until:
                 return
             if snapshots:
                 copied(home, self.before(stage))
-            if not (self.short and stage in READS_ONLY):
+            if stage not in GATES or stage in gates:
                 started = time.monotonic()
                 run_stage(stage)
                 seconds[stage] = time.monotonic() - started
@@ -464,10 +477,14 @@ class World:
         """Write the world, publish its first day, and refresh the second without a fault."""
         logs = self.folder / "logs"
         done(lambda: write_world(self.folder), logs / "world.log")
-        done(lambda: self.refresh(self.uninterrupted, day="first"), logs / "first.log")
-        if self.short:
+        if self.marts:
+            # the marts gate would ask for all of them
+            done(lambda: self.refresh(self.uninterrupted, day="first", gates=["gate raw"]), logs / "first.log")
             copied(self.uninterrupted, self.before(STAGES[0]))
-        done(lambda: self.refresh(self.uninterrupted, snapshots=not self.short), logs / "second.log")
+            done(lambda: self.refresh(self.uninterrupted, gates=[]), logs / "second.log")
+        else:
+            done(lambda: self.refresh(self.uninterrupted, day="first"), logs / "first.log")
+            done(lambda: self.refresh(self.uninterrupted, gates=GATES, snapshots=True), logs / "second.log")
 
 
 # --- what must hold ---------------------------------------------------------------------------------------------------------
@@ -608,8 +625,7 @@ class Trial:
     def enter(self) -> None:
         """Make this process one of a refresh."""
         os.environ.update(settings_of(self.home, self.world.replay("second"), self.fault.keep_builds))
-        if self.world.short:
-            without_tests()
+        build_only(self.world.marts)
 
     def hit(self) -> str:
         """Let the fault happen in its stage. Returns what was seen. Raises AssertionError when it did not happen, or was told badly."""
@@ -698,7 +714,8 @@ class Trial:
             code = self._command().wait()
             assert code == 0, f"`ebbtide refresh` ended with {code}, see {self.log}"
         else:
-            done(lambda: self.world.refresh(self.home, keep_builds=self.fault.keep_builds), self.log)
+            gates = () if self.world.marts else GATES if self.fault.stage in GATES else ("gate marts",)
+            done(lambda: self.world.refresh(self.home, keep_builds=self.fault.keep_builds, gates=gates), self.log)
 
     def check_result(self) -> None:
         """The home is as after a refresh without a fault."""
@@ -760,7 +777,7 @@ def try_in_a_row(world: World, faults: Sequence[Fault], folder: Path) -> Iterato
         seen = problem = ""
         try:
             trial = Trial(world, fault, home, folder / f"{number}.txt")
-            done(functools.partial(world.refresh, home, until=fault.stage), trial.log)
+            done(functools.partial(world.refresh, home, gates=[], until=fault.stage), trial.log)
             seen = trial.hit()
             trial.check_readers(*build)
             if fault is faults[-1]:
@@ -811,7 +828,7 @@ def in_mount_namespace() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Kill refreshes and fill disks, and refresh again.")
     parser.add_argument("names", nargs="*", metavar="FAULT", help="only the faults whose name or stage holds this text")
-    parser.add_argument("--tenth", action="store_true", help="the faults of the tests, one after the other in one home, without dbt's tests and without gates")
+    parser.add_argument("--tenth", action="store_true", help="the faults of the tests: one after the other in one home, with few marts and without gates")
     parser.add_argument("--jobs", type=int, default=2, help="faults tried at a time")
     parser.add_argument("--folder", type=Path, help="where to work; it is kept. Default: a temporary folder, removed when all is well")
     arguments = parser.parse_args()
@@ -824,7 +841,7 @@ def main() -> None:
     print(f"{len(chosen)} faults; a full disk is {'a small tmpfs' if can_mount() else 'a limit on the size of files, since no tmpfs can be mounted here'}")
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="faults-"))
     import_beforehand()
-    world = World(folder / "world", short=arguments.tenth)
+    world = World(folder / "world", FEW_MARTS if arguments.tenth else ())
     started = time.monotonic()
     if not (world.folder / "made").exists():
         world.make()
