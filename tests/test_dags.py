@@ -56,8 +56,9 @@ def retry_choices(task):
         return None
     import requests
     from ingest.source import FetchFailed, KeyMissing
+    from warehouse.disk import DiskFull
     from warehouse.settings import WrongUse
-    errors = [FetchFailed("503"), KeyMissing("no key"), ConnectionError(), TimeoutError(), requests.Timeout(), FileNotFoundError(), WrongUse(), ValueError()]
+    errors = [DiskFull("no room"), FetchFailed("503"), KeyMissing("no key"), ConnectionError(), TimeoutError(), requests.Timeout(), FileNotFoundError(), WrongUse(), ValueError()]
     return {f"{type(error).__module__}.{type(error).__name__}": task.retry_policy.evaluate(error, 1, 3).action.value for error in errors}
 
 def is_required(param):
@@ -96,7 +97,7 @@ print(json.dumps({
 
 # `warehouse.refresh` with the same functions, which note that they were called; FAILS names the call that raises
 RECORDER = """
-import json, sys, time, types
+import contextlib, json, sqlite3, sys, time, types
 from pathlib import Path
 from filelock import FileLock
 import warehouse
@@ -141,9 +142,24 @@ def run(title, dag_id="warehouse_refresh", params=None, failing=None):
     results[title] = {"outcome": outcome, "calls": list(calls)}
 
 run("whole")
+# as if this run had been killed while it loads, and one of a scheduler were under way
+with contextlib.closing(sqlite3.connect(airflow_dir / "airflow.db")) as metadata:
+    metadata.execute("update dag_run set state = 'running', end_date = null")
+    metadata.execute("update task_instance set state = 'running', end_date = null where task_id = 'raw.load'")
+    names = [column[1] for column in metadata.execute("pragma table_info(dag_run)")]
+    other = dict(zip(names, metadata.execute("select * from dag_run").fetchone()))
+    other |= {"id": other["id"] + 1000, "run_id": "of a scheduler", "triggered_by": "UI", "logical_date": "2026-01-01 00:00:00.000000"}
+    metadata.execute(f"insert into dag_run ({', '.join(names)}) values ({', '.join('?' * len(names))})", [other[name] for name in names])
+    metadata.commit()
 with FileLock(airflow_dir / "run.lock"):
     (airflow_dir / "run.json").write_text(json.dumps({"pid": 7, "dag_id": "warehouse_refresh", "since": "2026-11-23T16:00:00+00:00"}))
     run("while another runs")
+run("after a killed one")
+with contextlib.closing(sqlite3.connect(airflow_dir / "airflow.db")) as metadata:
+    results["states"] = {
+        "runs": metadata.execute("select state from dag_run order by id").fetchall(),
+        "load": metadata.execute("select task_instance.state from task_instance join dag_run using (run_id) where task_id = 'raw.load' order by id").fetchall(),
+    }
 run("raw gate fails", failing={"gate raw of B1": WrongUse("raw gate: 1 critical check failed")})
 run("marts gate fails", failing={"gate marts of B1": ValueError("2 critical checks failed")})
 run("provider's folder is missing", failing={f"fetch {sys.argv[2]}": FileNotFoundError("no such folder")})
@@ -204,6 +220,12 @@ class Runs:
         self._results = json.loads(results)
         self._printed = {title: text for title, _, text in (part.partition("\n") for part in printed.split("--- ")[1:])}
 
+    @property
+    def states(self) -> dict[str, list[list[str]]]:
+        """States of the runs after one was killed, in the order they are in Airflow's metadata, and of their load."""
+        found: dict[str, list[list[str]]] = self._results["states"]
+        return found
+
     def outcome(self, title: str) -> Any:
         return self._results[title]["outcome"]
 
@@ -262,6 +284,7 @@ def test_only_fetches_are_tried_again_and_only_for_network_faults(described: dic
     for name in fetches:
         assert (tasks[name]["retries"], tasks[name]["delay"], tasks[name]["backoff"]) == (3, 20, 3)
         assert tasks[name]["choices"] == {
+            "warehouse.disk.DiskFull": "fail",
             "ingest.source.FetchFailed": "default",
             "ingest.source.KeyMissing": "fail",
             "builtins.ConnectionError": "default",
@@ -370,6 +393,12 @@ def test_a_fault_that_is_not_the_networks_is_not_tried_again_and_the_others_are_
 def test_without_a_fetch_nothing_is_loaded(runs: Runs, title: str) -> None:
     assert runs.outcome(title) is False
     assert not any(call.startswith(("load", "publish", "report")) for call in runs.calls(title))
+
+
+def test_a_run_whose_process_was_killed_has_failed_and_a_schedulers_goes_on(runs: Runs) -> None:
+    assert runs.outcome("after a killed one") is True
+    assert runs.states["runs"] == [["failed"], ["success"], ["running"]]
+    assert runs.states["load"] == [["failed"], ["success"]]
 
 
 def test_backfill_fetches_the_period_in_pieces(runs: Runs) -> None:

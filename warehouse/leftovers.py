@@ -24,7 +24,7 @@ def clear_leftovers(settings: Settings) -> list[Path]:
 
     The caller holds the writer's lock. A temporary file is kept while the process that its name tells is alive.
     """
-    removed = list(_leftovers(settings))
+    removed = list(leftovers(settings))
     for path in removed:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -36,7 +36,8 @@ def clear_leftovers(settings: Settings) -> list[Path]:
     return removed
 
 
-def _leftovers(settings: Settings) -> Iterator[Path]:
+def leftovers(settings: Settings) -> Iterator[Path]:
+    """What is there of a refresh that is not under way."""
     # the log of a database that is gone would be replayed into the next one of its name
     yield from settings.published_dir.glob(".next.duckdb*")
     yield from (path for path in settings.published_dir.glob(".*.tmp") if _is_orphaned(path))
