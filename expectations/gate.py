@@ -191,7 +191,7 @@ def read_build(warehouse: Path, checked_file: Path, feeds: Mapping[str, Feed]) -
             raise GateError(f"meta.build_in_progress in {warehouse} has {len(found)} rows, not one: no build is in progress")
         loaded: dict[str, bool] = {}
         if ("meta", "file") in tables:
-            loaded = dict(connection.execute("select feed, bool_or(status = 'loaded') from meta.file group by feed").fetchall())
+            loaded = dict(connection.execute("select feed, bool_or(status = 'loaded') from meta.file where status <> 'dropped' group by feed").fetchall())
         # a build as of an earlier day holds rows of files whose later editions it leaves out
         for name in feeds:
             if not loaded.get(name) and ("raw", name) in tables:

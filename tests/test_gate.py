@@ -258,7 +258,7 @@ def build_warehouse(path: Path, trading_days: list[date]) -> None:
                 rows_unchanged bigint, rows_skipped bigint, skipped map(varchar, bigint), first_observation date, last_observation date,
                 status varchar, message varchar
             );
-            create table meta.quarantine (file_id integer, feed varchar, row_number bigint, line varchar, reason varchar, released_at timestamp)
+            create table meta.quarantine (file_id integer, feed varchar, row_number bigint, line varchar, reason varchar, decision varchar)
             """
         )
         connection.execute("insert into meta.build_in_progress values (?, 'sample', ?, ?, 'test')", [BUILD, AS_OF, AS_OF])
