@@ -107,7 +107,7 @@ def _said(body: bytes, secrets: Mapping[str, str]) -> str:
     try:
         document = json.loads(body)
         text = " ".join(str(document.get("error_message") or document.get("message") or "").split())[:300]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""
     for secret in filter(None, secrets.values()):
         text = text.replace(secret, "***")
@@ -200,7 +200,7 @@ class Client:
             assert isinstance(answer.content, bytes)
             try:
                 page = json.loads(answer.content)
-            except ValueError:
+            except (ValueError, RecursionError):
                 page = None
             if not isinstance(page, list):
                 raise UnreadableFile(f"the page from row {len(rows):,} is not a list of rows")

@@ -64,6 +64,9 @@ create table if not exists meta.filing (feed varchar, filing varchar, file_id bi
 
 _REJECTED = "create or replace temp table rejected (_file_id bigint, row_number bigint, line varchar, reason varchar)"
 
+# What a reader raises for a file that it cannot read; RecursionError for one that is nested too deeply.
+UNREADABLE = (UnreadableFile, duckdb.Error, UnicodeError, ValueError, RecursionError)
+
 _REPEATED_KEY = "the key stands more than once with different values"
 
 # Released rows of `checked`: taken, with what is wrong with them beside.
@@ -395,7 +398,7 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
     try:
         for record in declared.reader(connection, feed, pieces):
             _insert(connection, record, outcomes, record.files or ids)
-    except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+    except UNREADABLE as error:
         connection.execute("delete from incoming where list_contains(?::bigint[], _file_id)", [ids])
         for file_id, kinds in skipped.items():
             outcomes[file_id].skipped = kinds
@@ -952,7 +955,7 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
                         for kind, count in record.skipped.get(piece.file_id, {}).items():
                             outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
                     _collect_rejects(connection, {str(piece.path): piece.file_id})
-        except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+        except UNREADABLE as error:
             connection.execute("rollback")
             connection.execute("begin")
             said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read ({str(error).splitlines()[0]}); fetch it again"
