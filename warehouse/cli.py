@@ -20,6 +20,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import click
 
 from warehouse.settings import Settings, WrongUse, load_settings
+from warehouse.terminal import printable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,7 +37,7 @@ def checked(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except WrongUse as error:
-            click.echo(f"ebbtide: {error}", err=True)
+            click.echo(f"ebbtide: {printable(str(error))}", err=True)
             sys.exit(WRONG_USE)
 
     return run
@@ -50,7 +51,7 @@ def as_text(value: Any) -> str:
         return f"{value:.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
-    return str(value)
+    return printable(str(value)).replace("\n", "\\n")
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -> None:
@@ -176,7 +177,7 @@ def backfill(name: str, start: datetime, end: datetime | None, again: bool) -> N
         except KeyMissing as error:
             raise WrongUse(str(error)) from None
         except FetchFailed as error:
-            click.echo(f"{error}\nWhat arrived before has landed; the same command goes on from there.", err=True)
+            click.echo(f"{printable(str(error))}\nWhat arrived before has landed; the same command goes on from there.", err=True)
             sys.exit(FAILED)
     if not done["requests"]:
         click.echo(f"{name}, {first} to {last}: nothing to do" + ("" if again else ", every day has been answered before; --again asks all the same"))
@@ -301,7 +302,7 @@ def query(sql: str, as_json: bool, as_csv: bool) -> None:
     if as_csv:
         text = io.StringIO()
         writer = csv.writer(text)
-        writer.writerow(columns)
+        writer.writerow([_safe_cell(column) for column in columns])
         writer.writerows([[_safe_cell(value) for value in row] for row in rows])
         click.echo(text.getvalue(), nl=False)
     else:
@@ -331,12 +332,12 @@ def trace(model: str, conditions: tuple[str, ...], as_json: bool) -> None:
     try:
         found = walk(load_settings(), model, conditions)
     except BrokenTrace as error:
-        click.echo(f"ebbtide: {error}", err=True)
+        click.echo(f"ebbtide: {printable(str(error))}", err=True)
         sys.exit(FAILED)
     if as_json:
         click.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
     else:
-        click.echo("\n".join(as_lines(found)))
+        click.echo(printable("\n".join(as_lines(found))))
     if found["build"] and found["build"]["source"] == "sample":
         click.echo("(sample world: invented figures)", err=True)
 
@@ -414,7 +415,7 @@ def _short(value: float) -> str:
 
 def _safe_cell(value: Any) -> Any:
     """Text that a spreadsheet would run as a formula is kept as text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ")[:1] in tuple("=+-@\t\r\n") else value
 
 
 @main.command()
@@ -438,7 +439,7 @@ def gate(stage: str) -> None:
             mart=settings.current_path.resolve() if stage == "marts" else None,
             quality_dir=settings.quality_dir,
         )
-    click.echo(result.message)
+    click.echo(printable(result.message))
     if not result.success:
         sys.exit(FAILED)
 
