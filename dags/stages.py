@@ -72,7 +72,9 @@ def fetch(provider: str) -> Any:
     @task(task_id=provider, doc_md=doc, **FETCH_RETRIES)
     def fetch_provider() -> dict[str, Any]:
         from warehouse import refresh
+        from warehouse.orchestration import hide_secrets
 
+        hide_secrets()
         return refresh.fetch(provider)
 
     return fetch_provider()

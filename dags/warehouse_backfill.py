@@ -93,7 +93,9 @@ def warehouse_backfill() -> None:
     )
     def fetch_piece(start: str, end: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         from warehouse import refresh
+        from warehouse.orchestration import hide_secrets
 
+        hide_secrets()
         asked = params or {}
         return refresh.fetch(asked["feed"] or asked["provider"], start=date.fromisoformat(start), end=date.fromisoformat(end), again=asked["again"])
 

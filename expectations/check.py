@@ -12,6 +12,8 @@ from datetime import date, datetime
 from textwrap import dedent
 from typing import Literal, TypeAlias
 
+from warehouse import sql
+
 Stage: TypeAlias = Literal["raw", "staging", "marts"]
 Severity: TypeAlias = Literal["critical", "warning"]
 FeedStatus: TypeAlias = Literal["landed", "quarantined", "absent"]
@@ -104,7 +106,7 @@ class BuildUnderCheck:
 
 def identifier(name: str) -> str:
     """An SQL identifier in double quotes, safe inside a query that Great Expectations formats."""
-    return '"' + name.replace('"', '""').replace("{", "{{").replace("}", "}}") + '"'
+    return _in_template(sql.quote(name))
 
 
 def identifiers(names: Iterable[str], prefix: str = "") -> str:
@@ -114,7 +116,11 @@ def identifiers(names: Iterable[str], prefix: str = "") -> str:
 
 def literal(text: str) -> str:
     """An SQL string literal, safe inside a query that Great Expectations formats."""
-    return "'" + text.replace("'", "''").replace("{", "{{").replace("}", "}}") + "'"
+    return _in_template(sql.literal(text))
+
+
+def _in_template(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def timestamp(moment: datetime) -> str:

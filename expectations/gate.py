@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from expectations.check import STAGES, BuildUnderCheck, FeedStatus, Severity, Stage, Suite, identifier
+from expectations.check import STAGES, BuildUnderCheck, FeedStatus, Severity, Stage, Suite
 from expectations.project import PROJECT
+from warehouse.sql import quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -191,11 +192,11 @@ def read_build(warehouse: Path, checked_file: Path, feeds: Mapping[str, Feed]) -
             raise GateError(f"meta.build_in_progress in {warehouse} has {len(found)} rows, not one: no build is in progress")
         loaded: dict[str, bool] = {}
         if ("meta", "file") in tables:
-            loaded = dict(connection.execute("select feed, bool_or(status = 'loaded') from meta.file group by feed").fetchall())
+            loaded = dict(connection.execute("select feed, bool_or(status = 'loaded') from meta.file where status <> 'dropped' group by feed").fetchall())
         # a build as of an earlier day holds rows of files whose later editions it leaves out
         for name in feeds:
             if not loaded.get(name) and ("raw", name) in tables:
-                has_rows = connection.execute(f"select count(*) > 0 from raw.{identifier(name)}").fetchall()[0][0]
+                has_rows = connection.execute(f"select count(*) > 0 from raw.{quote(name)}").fetchall()[0][0]
                 loaded.update({name: True} if has_rows else {})
     if checked_file != warehouse:
         with duckdb.connect(str(checked_file), read_only=True) as connection:

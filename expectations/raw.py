@@ -120,7 +120,7 @@ def file_suite(build: BuildUnderCheck) -> Suite:
         with held as (
             select file_id, count(*) as rows_held, min(reason) as example
             from meta.quarantine
-            where released_at is null
+            where decision is null
             group by file_id
         ),
         files as (
@@ -162,8 +162,8 @@ def file_suite(build: BuildUnderCheck) -> Suite:
                 rows_accounted_for,
             ),
             Check("rows_stored", "For every file, the rows loaded are in its raw table.", "critical", _rows_stored(build)),
-            Check("files_readable", "No file is in quarantine as a whole.", "warning", files_readable),
-            Check("quarantine_small", f"At most {TOLERATED_QUARANTINE:.0%} of a file's rows are in quarantine.", "warning", quarantine_small),
+            Check("files_readable", "No file is in quarantine as a whole, undecided.", "warning", files_readable),
+            Check("quarantine_small", f"At most {TOLERATED_QUARANTINE:.0%} of a file's rows are in quarantine, undecided.", "warning", quarantine_small),
             Check(
                 "files_not_shrunken",
                 "The newest edition of a file has at least nine tenths of the rows of the edition before it.",

@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote as url_quote
 
 from filelock import FileLock, Timeout
 
 from ingest.feed import Request, UnreadableFile
+from ingest.secrets import masked
 
 if TYPE_CHECKING:
     import requests
@@ -107,11 +107,9 @@ def _said(body: bytes, secrets: Mapping[str, str]) -> str:
     try:
         document = json.loads(body)
         text = " ".join(str(document.get("error_message") or document.get("message") or "").split())[:300]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""
-    for secret in filter(None, secrets.values()):
-        text = text.replace(secret, "***")
-    return text
+    return masked(text, secrets.values())
 
 
 @contextmanager
@@ -119,10 +117,7 @@ def kept_from_logs(secrets: Mapping[str, str]) -> Iterator[None]:
     """Keep secrets out of what urllib3 logs: it writes whole addresses, on a retry as a warning."""
 
     def redact(record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        for secret in secrets.values():
-            text = text.replace(secret, "***").replace(url_quote(secret, safe=""), "***")
-        record.msg, record.args = text, ()
+        record.msg, record.args = masked(record.getMessage(), secrets.values()), ()
         return True
 
     loggers = [logging.getLogger(name) for name in ("urllib3.connectionpool", "urllib3.util.retry")] if any(secrets.values()) else []
@@ -200,7 +195,7 @@ class Client:
             assert isinstance(answer.content, bytes)
             try:
                 page = json.loads(answer.content)
-            except ValueError:
+            except (ValueError, RecursionError):
                 page = None
             if not isinstance(page, list):
                 raise UnreadableFile(f"the page from row {len(rows):,} is not a list of rows")

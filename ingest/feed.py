@@ -169,7 +169,7 @@ class Request:
     url: str
     file_name: str
     params: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[int, ...] = (404,)
     page_size: int | None = None
@@ -244,7 +244,7 @@ class FetchWindow:
 
     start: date
     end: date
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def weekdays(self, since: date | None = None) -> Iterator[date]:
         """Mondays to Fridays of the window, not before `since`."""

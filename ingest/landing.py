@@ -2,7 +2,7 @@
 
 `landing/<feed>/<date>/<sha256><suffix>` holds the bytes, `landing/<feed>/manifest.jsonl` one line a landed edition. Both are
 written so that a crash leaves either all of a file or nothing of it that is visible. Beside the manifest, `completed.json` and
-`answered.json` say which days a live provider has answered for, by format.
+`answered.json` say which days a live provider has answered for, by format, and `decisions.jsonl` what was released from quarantine or dropped.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from filelock import FileLock
 
@@ -90,6 +90,23 @@ class Landed:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Decision:
+    """One line of `decisions.jsonl`: what somebody decided about a quarantined file, or about one of its rows.
+
+    `row_number` and `line` are those of `meta.quarantine`, both null for the whole file. A row is known by both: when its file is read otherwise
+    one day, a decision about the row as it was does not fall on another one. `decided_at` is UTC.
+    """
+
+    file_id: int
+    row_number: int | None
+    line: str | None
+    decision: Literal["released", "dropped"]
+    why: str
+    decided_by: str
+    decided_at: str
+
+
 def identify(feed: str, name: str, sha256: str, edition_at: str | None) -> int:
     """A file's id: 52 bits of a hash, so that it is exact in every reader, JavaScript included."""
     digest = hashlib.sha256("\0".join((feed, name, sha256, edition_at or "")).encode()).hexdigest()
@@ -141,6 +158,37 @@ def _merged(days: Days) -> Days:
     return joined
 
 
+T = TypeVar("T", Landed, Decision)
+
+
+def _lines(path: Path, kind: type[T]) -> list[T]:
+    """What the lines of a file say; one torn by a crash is passed over."""
+    if not path.exists():
+        return []
+    found = []
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            found.append(kind(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def _append_lines(path: Path, lines: Sequence[Landed | Decision]) -> None:
+    """Add lines to a file and sync it; a line that a crash has torn is ended first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")), path.open("ab+") as stream:
+        stream.seek(0, os.SEEK_END)
+        torn = False
+        if stream.tell():
+            stream.seek(-1, os.SEEK_END)
+            torn = stream.read(1) != b"\n"
+        text = "".join(json.dumps(asdict(line), ensure_ascii=False) + "\n" for line in lines)
+        stream.write((b"\n" if torn else b"") + text.encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 class Landing:
     """The landed files of a home."""
 
@@ -150,16 +198,15 @@ class Landing:
 
     def manifest(self, feed: str) -> list[Landed]:
         """Landed editions of a feed in the order they were landed. A line torn by a crash is passed over: its file lands again."""
-        path = self.folder / feed / "manifest.jsonl"
-        if not path.exists():
-            return []
-        landed = []
-        for line in path.read_bytes().split(b"\n"):
-            try:
-                landed.append(Landed(**json.loads(line)))
-            except (ValueError, TypeError):
-                continue
-        return landed
+        return _lines(self.folder / feed / "manifest.jsonl", Landed)
+
+    def decisions(self, feed: str) -> list[Decision]:
+        """What was decided about quarantined files and rows of a feed, in order. A line torn by a crash is passed over: the command had not ended."""
+        return _lines(self.folder / feed / "decisions.jsonl", Decision)
+
+    def decide(self, feed: str, decisions: list[Decision]) -> None:
+        """Add decisions about quarantined files and rows of a feed; the next load applies them. Raises OSError when the disk is full."""
+        _append_lines(self.folder / feed / "decisions.jsonl", decisions)
 
     def editions(self) -> Iterator[Landed]:
         """Every landed edition, by feed."""
@@ -316,19 +363,8 @@ class Landing:
             temporary.replace(path)
 
     def _append(self, feed: str, lines: list[Landed]) -> None:
-        if not lines:
-            return
-        path = self.folder / feed / "manifest.jsonl"
-        with FileLock(path.with_suffix(".lock")), path.open("ab+") as stream:
-            stream.seek(0, os.SEEK_END)
-            torn = False
-            if stream.tell():
-                stream.seek(-1, os.SEEK_END)
-                torn = stream.read(1) != b"\n"
-            text = "".join(json.dumps(asdict(line), ensure_ascii=False) + "\n" for line in lines)
-            stream.write((b"\n" if torn else b"") + text.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
+        if lines:
+            _append_lines(self.folder / feed / "manifest.jsonl", lines)
 
     def manifest_index(self, feed: str) -> ManifestIndex:
         """The manifest of a feed by id and URL, read once and kept true while landing."""

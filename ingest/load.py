@@ -1,12 +1,14 @@
 """From landed files to raw rows: typed, checked, only new or changed rows added, one transaction a feed and batch of files.
 
 For every file: rows read = rows loaded + rows quarantined + rows unchanged. A file that cannot be read is quarantined whole,
-bad rows one by one; the rest of the feed loads. See `docs/architecture.md` for the rules of versions and availability.
+bad rows one by one; the rest of the feed loads. What was decided about them (`decisions.jsonl`) is applied whenever their file
+is loaded. See `docs/architecture.md` for the rules of versions and availability.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -19,9 +21,9 @@ import duckdb
 
 from ingest.calendars import exchange_calendar
 from ingest.feed import Cadence, Column, Feed, Format, LandedFile, PublicationLag, Records, UnreadableFile
-from ingest.landing import Landed, Landing, identify
+from ingest.landing import Decision, Landed, Landing, identify
 from ingest.reader import expanded, looks_like_html
-from warehouse.connection import quote, transaction
+from warehouse.connection import literal, quote, transaction
 from warehouse.disk import is_full
 
 if TYPE_CHECKING:
@@ -50,12 +52,31 @@ create table if not exists meta.file (
     first_observation date, last_observation date
 );
 create table if not exists meta.quarantine (
-    file_id bigint, feed varchar, row_number bigint, line varchar, reason varchar, quarantined_at timestamp, released_at timestamp
+    file_id bigint, feed varchar, row_number bigint, line varchar, reason varchar, quarantined_at timestamp, can_be_released boolean, decision varchar
+);
+alter table meta.quarantine add column if not exists can_be_released boolean;
+alter table meta.quarantine add column if not exists decision varchar;
+alter table meta.quarantine drop column if exists released_at;
+create table if not exists meta.decision (
+    file_id bigint, feed varchar, row_number bigint, line varchar, decision varchar, why varchar, decided_by varchar, decided_at timestamp
 );
 create table if not exists meta.filing (feed varchar, filing varchar, file_id bigint, "rows" bigint);
 """
 
 _REJECTED = "create or replace temp table rejected (_file_id bigint, row_number bigint, line varchar, reason varchar)"
+
+# What a reader raises for a file that it cannot read; RecursionError for one that is nested too deeply.
+UNREADABLE = (UnreadableFile, duckdb.Error, UnicodeError, ValueError, RecursionError)
+
+_REPEATED_KEY = "the key stands more than once with different values"
+
+# Released rows of `checked`: taken, with what is wrong with them beside.
+_RELEASE = """
+update checked set _reason = null, _said = _reason from decision
+where
+    decision.decision = 'released' and decision.file_id = checked._file_id and decision.row_number = checked._row_number
+    and decision.line = checked._line and checked._can_be_released
+"""
 
 _INSERT_FILE = f"insert into meta.file select {', '.join(['?'] * 20)}, map(?::varchar[], ?::bigint[]), ?, ?"
 
@@ -71,6 +92,7 @@ class FileOutcome:
     skipped: dict[str, int] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
     may_be_empty: bool = False
+    is_dropped: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,9 +123,14 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed]) 
                 connection.execute(f"alter table raw.{quote(feed.name)} add column {quote(name)} {type_}")
 
 
-def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], landing: Landing, build_id: str) -> LoadSummary:
-    """Load every landed edition that is not in the warehouse yet, feed by feed. Returns what was loaded."""
+def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], landing: Landing, build_id: str | None) -> LoadSummary:
+    """Load every landed edition that is not in the warehouse yet or was decided about since, feed by feed. Returns what was loaded.
+
+    What is loaded without a build (after a release from quarantine) belongs to the next one.
+    """
     create_tables(connection, feeds)
+    if build_id:
+        connection.execute("update meta.file set build_id = ? where build_id is null", [build_id])
     # one after the other: beside a second transaction, DuckDB keeps the memory of temporary tables that were replaced
     outcomes = [outcome for feed in feeds for outcome in _load_feed(connection, feed, landing, build_id)]
     ids = [outcome.landed.file_id for outcome in outcomes]
@@ -135,29 +162,39 @@ def _sharing(feed: Feed) -> list[Feed]:
     return [other for other in FEEDS.values() if other.name != feed.name and (other.landed_with or other.name) == together]
 
 
-def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, build_id: str) -> list[FileOutcome]:
+def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, build_id: str | None) -> list[FileOutcome]:
     loaded = {row[0]: row[1] for row in connection.execute("select file_id, edition_at from meta.file where feed = ?", [feed.name]).fetchall()}
     manifest = _landed(landing, feed)
-    new = [landed for landed in manifest if landed.file_id not in loaded]
+    again = _decided_since(connection, feed, landing) & loaded.keys()
+    new = [landed for landed in manifest if landed.file_id not in loaded or landed.file_id in again]
     if not new:
         return []
+    _note_decisions(connection, landing.decisions(feed.name))
     if feed.filing_of:
-        return _load_lines(connection, feed, landing, new, build_id)
+        return _load_lines(connection, feed, landing, new, _lines_after(connection, feed, manifest, again), build_id)
     # reading makes temporary tables only, and a damaged file may fail there: the transaction starts after it
     outcomes = _stage(connection, feed, landing, new)
-    oldest = min((o.edition_at for o in outcomes if o.edition_at), default=None)
-    overtaken = sorted(file_id for file_id, edition in loaded.items() if oldest and edition and edition.replace(tzinfo=UTC) >= oldest)
-    if overtaken:
+    before = [loaded[file_id].replace(tzinfo=UTC) for file_id in again if loaded[file_id]]
+    oldest = min([o.edition_at for o in outcomes if o.edition_at] + before, default=None)
+    overtaken = sorted({file_id for file_id, edition in loaded.items() if oldest and edition and edition.replace(tzinfo=UTC) >= oldest} | again)
+    if set(overtaken) - again:
         # an older edition arrived late: the newer ones are loaded again after it, so that versions stand in edition order;
         # so are those of the same moment, whose order is that of their ids, not of their arrival
         outcomes = _stage(connection, feed, landing, [landed for landed in manifest if landed.file_id in overtaken or landed in new])
     with transaction(connection):
-        for table, column in ((f"raw.{quote(feed.name)}", "_file_id"), ("meta.file", "file_id"), ("meta.quarantine", "file_id")):
-            if overtaken:
-                connection.execute(f"delete from {table} where list_contains(?::bigint[], {column})", [overtaken])
+        _forget(connection, feed, overtaken)
         _append_versions(connection, feed, outcomes)
         _record_files(connection, feed, outcomes, build_id)
+        _record_decisions(connection, feed, landing, [outcome.landed.file_id for outcome in outcomes])
     return outcomes
+
+
+def _forget(connection: duckdb.DuckDBPyConnection, feed: Feed, file_ids: Sequence[int]) -> None:
+    """Delete what was loaded of files that are loaded again in the same transaction."""
+    if file_ids:
+        for table in (f"raw.{quote(feed.name)}", "meta.file", "meta.quarantine", "meta.filing"):
+            column = "_file_id" if table.startswith("raw.") else "file_id"
+            connection.execute(f"delete from {table} where list_contains(?::bigint[], {column})", [file_ids])
 
 
 def _stage(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed]) -> list[FileOutcome]:
@@ -167,6 +204,108 @@ def _stage(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, 
     _type_and_check(connection, feed)
     _date_editions(connection, feed, outcomes)
     return outcomes
+
+
+# --- decisions about what is in quarantine -----------------------------------------------------------------------------
+
+
+def _decided_since(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing) -> set[int]:
+    """Files about which more was decided than their load applied, and those loaded before it was recorded what can be released."""
+    counted = Counter(decision.file_id for decision in landing.decisions(feed.name))
+    applied = dict(connection.execute("select file_id, count(*) from meta.decision where feed = ? group by 1", [feed.name]).fetchall())
+    unknown = connection.execute("select distinct file_id from meta.quarantine where feed = ? and can_be_released is null", [feed.name]).fetchall()
+    return {file_id for file_id, count in counted.items() if applied.get(file_id) != count} | {row[0] for row in unknown}
+
+
+def _note_decisions(connection: duckdb.DuckDBPyConnection, decisions: Sequence[Decision]) -> None:
+    """Make `decision`: the decision in force about each file (`row_number` and `line` null) and row, where there is one."""
+    last = {(decision.file_id, decision.row_number, decision.line): decision.decision for decision in decisions}
+    connection.execute("create or replace temp table decision (file_id bigint, row_number bigint, line varchar, decision varchar)")
+    if last:
+        connection.executemany("insert into decision values (?, ?, ?, ?)", [[*row, decision] for row, decision in last.items()])
+
+
+def _record_decisions(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, file_ids: Sequence[int]) -> None:
+    """Write `meta.decision` for the files just loaded: what their load applied."""
+    connection.execute("delete from meta.decision where feed = ? and list_contains(?::bigint[], file_id)", [feed.name, file_ids])
+    wanted = set(file_ids)
+    rows = [
+        [d.file_id, feed.name, d.row_number, d.line, d.decision, d.why, d.decided_by, datetime.fromisoformat(d.decided_at).replace(tzinfo=None)]
+        for d in landing.decisions(feed.name)
+        if d.file_id in wanted
+    ]
+    if rows:
+        connection.executemany("insert into meta.decision values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _dropped(connection: duckdb.DuckDBPyConnection) -> set[int]:
+    """Files that were dropped whole."""
+    return {row[0] for row in connection.execute("select file_id from decision where row_number is null and line is null and decision = 'dropped'").fetchall()}
+
+
+def _release_rows(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
+    """Take the rows of `checked` that were released (`_said` keeps what is wrong with them), and none of a file that was dropped whole.
+
+    A released row is the one that is taken for its key: other rows of the file with that key and other values are not.
+    """
+    if _count(connection, _RELEASE):
+        identity = ", ".join(quote(name) for name in feed.identity)
+        measures = ", ".join(quote(column.name) for column in feed.measures)
+        connection.execute(
+            f"""
+            create or replace temp table rival as
+            with taken as (
+                select _file_id, _row_number, {identity}, hash({measures}) as measures, _said is not null as is_released
+                from checked where _reason is null and _file_id in (select _file_id from checked where _said is not null)
+            )
+            select _file_id, _row_number, measures <> first_value(measures) over rivals as is_conflict, row_number() over rivals as copy
+            from taken
+            window
+                whole as (partition by _file_id, {identity}),
+                rivals as (partition by _file_id, {identity} order by is_released desc, _row_number)
+            qualify bool_or(is_released) over whole
+            """
+        )
+        connection.execute(
+            f"""
+            update checked set
+                _copy = rival.copy, _reason = case when is_conflict then {literal(_REPEATED_KEY)} end, _said = case when not is_conflict then _said end
+            from rival where checked._file_id = rival._file_id and checked._row_number = rival._row_number
+            """
+        )
+    dropped = sorted(_dropped(connection))
+    if dropped:
+        connection.execute(
+            """
+            update checked set _reason = coalesce(_reason, _said, 'the file was dropped'), _said = null
+            where list_contains(?::bigint[], _file_id)
+            """,
+            [dropped],
+        )
+
+
+def _keep_out(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `kept_out`: the rows of `checked` and `rejected` that are not taken, and those that are because they were released."""
+    connection.execute(
+        """
+        create or replace temp table kept_out as
+        with kept as (
+            select
+                _file_id, _row_number as row_number, coalesce(_line, to_json(struct_pack(row_number := _row_number))::varchar) as line,
+                coalesce(_said, _reason) as reason, _can_be_released as can_be_released, _said is not null as is_released
+            from checked where _reason is not null or _said is not null
+            union all
+            select _file_id, row_number, line, reason, false, false from rejected
+        )
+        select
+            kept.* exclude (is_released),
+            case when is_released then 'released' when decision.decision = 'dropped' or whole.decision = 'dropped' then 'dropped' end as decision
+        from kept
+        left join decision
+            on decision.file_id = kept._file_id and decision.row_number is not distinct from kept.row_number and decision.line = kept.line
+        left join decision as whole on whole.file_id = kept._file_id and whole.row_number is null and whole.line is null
+        """
+    )
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -179,7 +318,8 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
         connection.execute(f"drop table if exists temp.{table}")
     connection.execute(f"create or replace temp table incoming (_file_id bigint, _row_number bigint, {columns})")
     connection.execute(_REJECTED)
-    outcomes = {landed.file_id: FileOutcome(landed) for landed in files}
+    dropped = _dropped(connection)
+    outcomes = {landed.file_id: FileOutcome(landed, is_dropped=landed.file_id in dropped) for landed in files}
     paths: dict[str, int] = {}
     with ExitStack() as stack:
         by_format: dict[str, list[LandedFile]] = {}
@@ -256,7 +396,7 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
     try:
         for record in declared.reader(connection, feed, pieces):
             _insert(connection, record, outcomes, record.files or ids)
-    except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+    except UNREADABLE as error:
         if _is_of_the_machine(error):
             raise
         connection.execute("delete from incoming where list_contains(?::bigint[], _file_id)", [ids])
@@ -354,8 +494,8 @@ def _typed(column: Column) -> str:
     return f"try_cast({number} as bigint)" if column.type == "BIGINT" else number
 
 
-def _reason(column: Column, required: bool) -> str:
-    """SQL of what is wrong with a value, or null."""
+def _reason(column: Column, required: bool, *, bounds: bool = True) -> str:
+    """SQL of what is wrong with a value, or null; without bounds only of what keeps it from being read."""
     text, value = f"incoming.{quote(column.name)}", f"({_typed(column)})"
     kind = {"DATE": "a date", "TIMESTAMP": "a time", "BIGINT": "a whole number", "DOUBLE": "a number"}.get(column.type)
     rules = []
@@ -367,36 +507,36 @@ def _reason(column: Column, required: bool) -> str:
         rules.append(f"when try_cast({text} as double) <> {value} then '{column.name}: ' || {text} || ' is not a whole number'")
     if column.type == "DOUBLE":
         rules.append(f"when not isfinite({value}) then '{column.name}: ' || {text} || ' is not a finite number'")
-    if column.minimum is not None:
+    if bounds and column.minimum is not None:
         rules.append(f"when {value} < {column.minimum} then '{column.name}: ' || {text} || ' is below {column.minimum:g}'")
-    if column.maximum is not None:
+    if bounds and column.maximum is not None:
         rules.append(f"when {value} > {column.maximum} then '{column.name}: ' || {text} || ' is above {column.maximum:g}'")
     return f"case {' '.join(rules)} end" if rules else "null"
 
 
 def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
-    """From `incoming` make `checked`: typed columns, the line as JSON, why it cannot be taken (null when it can), and which copy of its key it is."""
+    """From `incoming` make `checked`: typed columns, the line as JSON, why it cannot be taken (null when it can), and which copy of its key it is.
+
+    `_said` is what is wrong with a row that is taken because it was released. Makes `kept_out`, too.
+    """
     columns = feed.columns
     texts = ", ".join(f"{_clean(column)} as {quote(column.name)}" for column in columns)
     connection.execute(f"create or replace temp table incoming as select _file_id, _row_number, {texts} from incoming")
     typed = ", ".join(f"{_typed(column)} as {quote(column.name)}" for column in columns)
     reasons = [_reason(column, column.name in feed.key) for column in columns]
+    unreadable = [_reason(column, column.name in feed.key, bounds=False) for column in columns]
     if not feed.filing_of:
         observed = f"({_typed(feed.column(feed.observation_column))})"
         lies_after = f"'{feed.observation_column}: ' || {observed} || ' lies after ' || last_day || ', the day after the file was current'"
         reasons.append(f"case when {observed} > last_day then {lies_after} end")
+        unreadable.append(f"case when {observed} > last_day then '' end")  # it would be known before it happened
     line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := incoming.{quote(c.name)}" for c in columns) + "))::varchar"
     connection.execute(
         f"""
         create or replace temp table checked as
-        select _file_id, _row_number, {typed}, nullif(concat_ws('; ', {", ".join(reasons)}), '') as _reason, null::varchar as _line, 1 as _copy
+        select _file_id, _row_number, {typed}, nullif(concat_ws('; ', {", ".join(reasons)}), '') as _reason, null::varchar as _line, 1 as _copy,
+               null::varchar as _said, null::boolean as _can_be_released
         from incoming join last_day using (_file_id)
-        """
-    )
-    connection.execute(
-        f"""
-        update checked set _line = {line} from incoming
-        where checked._reason is not null and incoming._file_id = checked._file_id and incoming._row_number = checked._row_number
         """
     )
     # few files repeat a key: the rows that do are found on narrow columns, then marked
@@ -417,10 +557,22 @@ def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     )
     connection.execute(
         """
-        update checked set _copy = repeated.copy, _reason = case when is_conflict then 'the key stands more than once with different values' end
+        update checked set _copy = repeated.copy, _reason = case when is_conflict then ? end
         from repeated where checked._file_id = repeated._file_id and checked._row_number = repeated._row_number
-        """
+        """,
+        [_REPEATED_KEY],
     )
+    # only of rows that are not taken: it costs as much as typing
+    note_lines = f"""
+        update checked set _line = {line}, _can_be_released = coalesce({", ".join(unreadable)}) is null from incoming join last_day using (_file_id)
+        where checked._reason is not null and checked._line is null
+            and incoming._file_id = checked._file_id and incoming._row_number = checked._row_number
+        """
+    connection.execute(note_lines)
+    if _count(connection, "select count(*) from decision"):
+        _release_rows(connection, feed)
+        connection.execute(note_lines)
+    _keep_out(connection)
 
 
 # --- editions ---------------------------------------------------------------------------------------------------------
@@ -641,20 +793,20 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
     )
 
 
-def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: Sequence[FileOutcome], build_id: str) -> None:
-    """Write `meta.file` and `meta.quarantine` for the files just read."""
+def _record_quarantine(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
+    """Write `meta.quarantine` for the files just read."""
     connection.execute(
         """
-        insert into meta.quarantine
-        select _file_id, ?, _row_number, _line, _reason, now()::timestamp, null from (
-            select _file_id, _row_number, coalesce(_line, to_json(struct_pack(row_number := _row_number))::varchar) as _line, _reason
-            from checked where _reason is not null
-            union all
-            select _file_id, row_number, line, reason from rejected
-        )
+        insert into meta.quarantine by name
+        select _file_id as file_id, ? as feed, row_number, line, reason, now()::timestamp as quarantined_at, can_be_released, decision from kept_out
         """,
         [feed.name],
     )
+
+
+def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: Sequence[FileOutcome], build_id: str | None) -> None:
+    """Write `meta.file` and `meta.quarantine` for the files just read."""
+    _record_quarantine(connection, feed)
     observed = quote(feed.observation_column)
     counts = {
         row[0]: row[1:]
@@ -693,12 +845,14 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
 
 
 def _file_row(
-    outcome: FileOutcome, build_id: str, read: int, loaded: int, bad: int, unchanged: int, first: date | None = None, last: date | None = None
+    outcome: FileOutcome, build_id: str | None, read: int, loaded: int, bad: int, unchanged: int, first: date | None = None, last: date | None = None
 ) -> list[object]:
     """A row of `meta.file`, as `_INSERT_FILE` takes it; a file of which every row is bad is quarantined whole."""
     landed = outcome.landed
-    if outcome.status == "loaded" and read and bad == read:
+    if outcome.status == "loaded" and read and bad == read and not outcome.is_dropped:
         outcome.status, outcome.message = "quarantined", f"all {read:,} rows are quarantined; see `ebbtide quarantine list`"
+    if outcome.is_dropped:
+        outcome.status, outcome.message = "dropped", outcome.message or "the file was dropped"
     skipped = {kind: count for kind, count in outcome.skipped.items() if count}
     edition = outcome.edition_at.replace(tzinfo=None) if outcome.edition_at else None
     return [
@@ -711,12 +865,36 @@ def _file_row(
 # --- lines of filings ---------------------------------------------------------------------------------------------------
 
 
-def _load_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], build_id: str) -> list[FileOutcome]:
+def _in_order(landed: Landed) -> tuple[str, int]:
+    """The order in which files of filings' lines were current."""
+    return landed.edition_at or landed.fetched_at, landed.file_id
+
+
+def _lines_after(connection: duckdb.DuckDBPyConnection, feed: Feed, manifest: Sequence[Landed], again: set[int]) -> list[Landed]:
+    """Loaded files of lines that are loaded again: those that were decided about, and the later ones, to which a filing may go that an earlier one lost.
+
+    A filing that a file holds only since its release is taken from a later file that gave its lines until then.
+    """
+    first = min((_in_order(landed) for landed in manifest if landed.file_id in again), default=None)
+    if first is None:
+        return []
+    loaded = {row[0] for row in connection.execute("select file_id from meta.file where feed = ?", [feed.name]).fetchall()}
+    return [landed for landed in manifest if landed.file_id in loaded and _in_order(landed) >= first]
+
+
+def _load_lines(
+    connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], again: Sequence[Landed], build_id: str | None
+) -> list[FileOutcome]:
     """Load files of filings' lines: a filing that is loaded already is passed over, never compared row by row.
 
     Files load in the order in which they were current: of two that hold a filing the first gives its lines. A file of millions of lines goes
     straight from its reader into the raw table, in a transaction of its own; small ones are typed and checked together, as those of other feeds.
+    What was loaded of the files `again` is deleted first; after a crash they are loaded as files that are new.
     """
+    if again:
+        with transaction(connection):
+            _forget(connection, feed, [landed.file_id for landed in again])
+        files = list({landed.file_id: landed for landed in (*files, *again)}.values())
     outcomes: list[FileOutcome] = []
     waiting: list[Landed] = []
 
@@ -725,7 +903,7 @@ def _load_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Land
             outcomes.extend(_load_small_files(connection, feed, landing, waiting, build_id))
             waiting.clear()
 
-    for landed in sorted(files, key=lambda landed: (landed.edition_at or landed.fetched_at, landed.file_id)):
+    for landed in sorted(files, key=_in_order):
         if _is_straight(feed, landing, landed):
             load_waiting()
             outcomes.append(_load_straight(connection, feed, landing, landed, build_id))
@@ -745,26 +923,21 @@ def _is_straight(feed: Feed, landing: Landing, landed: Landed) -> bool:
         return False  # the ordinary way says what is wrong with it
 
 
-def _load_small_files(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], build_id: str) -> list[FileOutcome]:
+def _load_small_files(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], build_id: str | None) -> list[FileOutcome]:
     outcomes = _read(connection, feed, landing, files)
     _note_last_days(connection, files)
     _type_and_check(connection, feed)
     typed = ", ".join(quote(column.name) for column in feed.columns)
     with transaction(connection):
         connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {typed} from checked where _reason is null and _copy = 1")
-        connection.execute(
-            """
-            insert into rejected
-            select _file_id, _row_number, _line, _reason from checked where _reason is not null
-            """
-        )
         repeated = dict(connection.execute("select _file_id, count(*) from checked where _reason is null and _copy > 1 group by 1").fetchall())
         _record_lines(connection, feed, outcomes, build_id, repeated)
+        _record_decisions(connection, feed, landing, [outcome.landed.file_id for outcome in outcomes])
     return outcomes
 
 
-def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, landed: Landed, build_id: str) -> FileOutcome:
-    outcome = FileOutcome(landed)
+def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, landed: Landed, build_id: str | None) -> FileOutcome:
+    outcome = FileOutcome(landed, is_dropped=landed.file_id in _dropped(connection))
     connection.execute(_REJECTED)
     for name in ("reject_scan", "reject_line"):
         connection.execute(f"drop table if exists temp.{name}")
@@ -781,7 +954,7 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
                             for kind, count in record.skipped.get(piece.file_id, {}).items():
                                 outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
                         _collect_rejects(connection, {str(piece.path): piece.file_id})
-            except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+            except UNREADABLE as error:
                 if _is_of_the_machine(error):
                     raise
                 connection.execute("rollback")
@@ -789,14 +962,15 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
                 said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read ({str(error).splitlines()[0]}); fetch it again"
                 outcome.status, outcome.message, outcome.skipped = "quarantined", said, {}
                 connection.execute(_REJECTED)
-            _reject_lines(connection, feed, landed.file_id)
+            _reject_lines(connection, feed, outcome)
             _record_lines(connection, feed, [outcome], build_id, {})
+            _record_decisions(connection, feed, landing, [landed.file_id])
     finally:
         connection.execute(f"set preserve_insertion_order = {str(bool(preserves and preserves[0])).lower()}")
     return outcome
 
 
-def _record_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: Sequence[FileOutcome], build_id: str, repeated: dict[int, int]) -> None:
+def _record_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: Sequence[FileOutcome], build_id: str | None, repeated: dict[int, int]) -> None:
     """Take out the lines of filings that were there before, note the filings, and write `meta.file` and `meta.quarantine`."""
     import pandas
 
@@ -822,7 +996,7 @@ def _record_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
         old = "(select filing, _file_id from new_filing where not is_new)"
         connection.execute(f"delete from {table} where {new} and ({key}, _file_id) in {old}")
     connection.execute("insert into meta.filing select ?, filing, _file_id, lines from new_filing where is_new", [feed.name])
-    connection.execute("insert into meta.quarantine select _file_id, ?, row_number, line, reason, now()::timestamp, null from rejected", [feed.name])
+    _record_quarantine(connection, feed)
     counts = {
         row[0]: row[1:]
         for row in connection.execute(
@@ -831,7 +1005,8 @@ def _record_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
             from place
             left join (select _file_id, sum(lines) as lines from new_filing where is_new group by 1) as kept on kept._file_id = place.file_id
             left join (select _file_id, sum(lines) as lines from new_filing where not is_new group by 1) as passed on passed._file_id = place.file_id
-            left join (select _file_id, count(*) as lines from rejected group by 1) as lost on lost._file_id = place.file_id
+            left join (select _file_id, count(*) as lines from kept_out where decision is distinct from 'released' group by 1) as lost
+                on lost._file_id = place.file_id
             group by 1
             """
         ).fetchall()
@@ -854,9 +1029,13 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence
     return int(row[0]) if row else 0
 
 
-def _reject_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, file_id: int) -> None:
-    """Move the lines just inserted that lack a key or break a physical bound to `rejected`."""
-    broken = {f"{quote(name)} is null": f"'{name} is missing'" for name in feed.key}
+def _reject_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcome: FileOutcome) -> None:
+    """Take out the lines just inserted that lack a key or break a physical bound and were not released, and make `kept_out`.
+
+    Of a file that was dropped whole all lines are taken out. A line is known by its own id, the last column of its key: it has no number here.
+    """
+    missing = {f"{quote(name)} is null": f"'{name} is missing'" for name in feed.key}
+    broken = dict(missing)
     for column in feed.columns:
         name = quote(column.name)
         if column.minimum is not None:
@@ -864,10 +1043,22 @@ def _reject_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, file_id: in
         if column.maximum is not None:
             broken[f"{name} > {column.maximum}"] = f"'{column.name}: ' || {name} || ' is above {column.maximum:g}'"
     reason = "concat_ws('; ', " + ", ".join(f"case when {condition} then {text} end" for condition, text in broken.items()) + ")"
-    line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := {quote(c.name)}" for c in feed.columns) + "))::varchar"
-    lines = f"raw.{quote(feed.name)} where _file_id = ? and ({' or '.join(broken)})"
-    if _count(connection, f"insert into rejected select _file_id, null, {line}, {reason} from {lines}", [file_id]):
-        connection.execute(f"delete from {lines}", [file_id])
+    connection.execute(
+        f"""
+        create or replace temp table checked as
+        select
+            rowid as _rowid, _file_id, {quote(feed.key[-1])} as _row_number, coalesce(nullif({reason}, ''), 'the file was dropped') as _reason,
+            to_json(struct_pack({", ".join(f"{quote(c.name)} := {quote(c.name)}" for c in feed.columns)}))::varchar as _line,
+            null::varchar as _said, not ({" or ".join(missing)}) as _can_be_released
+        from raw.{quote(feed.name)} where _file_id = ? and ({" or ".join(broken)} or ?)
+        """,
+        [outcome.landed.file_id, outcome.is_dropped],
+    )
+    if not outcome.is_dropped:
+        connection.execute(_RELEASE)
+    _keep_out(connection)
+    if _count(connection, "select count(*) from checked where _reason is not null"):
+        connection.execute(f"delete from raw.{quote(feed.name)} where rowid in (select _rowid from checked where _reason is not null)")
 
 
 def _edition_of_filings(connection: duckdb.DuckDBPyConnection, feed: Feed, landed: Landed) -> datetime:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
@@ -34,6 +35,11 @@ HEADER_LINES = 60  # a header further down than this is not looked for
 # A zip that expands further than this is refused before anything is unpacked.
 MAX_EXPANDED_BYTES = 8 * 1024**3
 MAX_EXPANSION_RATIO = 250
+LOCAL_HEADER_BYTES = 30  # before the name of a member, APPNOTE.TXT 4.3.7
+MAX_MEMBERS = 100_000  # the facts of all companies are 19,000
+
+# A sheet is held as a rectangle from its first cell to its last: two cells in far corners would take all memory there is.
+MAX_CELLS = 5_000_000
 
 _SPREADSHEET_SUFFIXES = (".xls", ".xlsx")
 _OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -43,10 +49,16 @@ _OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 
 
 def check_zip(archive: zipfile.ZipFile, name: str) -> None:
-    """Refuse an archive that would expand beyond the limits or reach outside its folder. Raises UnreadableFile."""
+    """Refuse an archive that would expand beyond the limits, reaches outside its folder or uses bytes twice. Raises UnreadableFile."""
     members = archive.infolist()
+    if len(members) > MAX_MEMBERS:
+        raise UnreadableFile(f"{name} holds {len(members):,} members, more than {MAX_MEMBERS:,}: refused")
     expanded = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members) or 1
+    in_place = sorted(members, key=lambda member: member.header_offset)
+    for member, following in pairwise(in_place):
+        if member.header_offset + LOCAL_HEADER_BYTES + member.compress_size > following.header_offset:
+            raise UnreadableFile(f"{name} holds members that overlap, {member.filename!r} and {following.filename!r}: refused as a zip bomb")
     if expanded > MAX_EXPANDED_BYTES or (expanded > 10 * 1024**2 and expanded / packed > MAX_EXPANSION_RATIO):
         raise UnreadableFile(f"{name} would expand from {packed:,} to {expanded:,} bytes: refused as a zip bomb")
     for member in members:
@@ -862,6 +874,64 @@ def row_texts(row: Sequence[Any]) -> list[str]:
     return [_cell(cell) for cell in row]
 
 
+def _check_workbook(archive: zipfile.ZipFile) -> None:
+    """Refuse an .xlsx whose sheets span more cells than `MAX_CELLS`, before anything is laid out in memory. Raises UnreadableFile."""
+    names = set(archive.namelist())
+    if "xl/workbook.xml" not in names or names & {"mimetype", "xl/workbook.bin"}:
+        raise UnreadableFile("not an .xlsx workbook but another kind, which is not read here; save it as .xlsx")
+    for entry in archive.infolist():
+        if entry.filename.lower().endswith((".xml", ".rels")):
+            rows, columns = _extent(archive, entry)
+            if rows * columns > MAX_CELLS:
+                raise UnreadableFile(f"{entry.filename} spans {rows:,} rows and {columns:,} columns, more than {MAX_CELLS:,} cells: refused")
+
+
+def _extent(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[int, int]:
+    """The last row and the last column of a sheet that hold anything; none for what is no sheet. Raises UnreadableFile for XML that is not plain."""
+    from xml.parsers import expat
+
+    last_row = last_column = row = column = 0
+    in_cell = False
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal last_row, last_column, row, column, in_cell
+        name = name.rpartition(":")[2]
+        if name == "row":
+            row, column = int(attributes.get("r") or row + 1), 0
+        elif name == "c":
+            place = re.fullmatch(r"([A-Za-z]{1,3})(\d{1,7})", attributes.get("r", ""))
+            row, column = (int(place[2]), _column_number(place[1])) if place else (row, column + 1)
+            in_cell = True
+        elif in_cell:  # an empty cell takes no room
+            last_row, last_column, in_cell = max(last_row, row), max(last_column, column), False
+        elif name == "Relationship" and attributes.get("Type", "").endswith("/worksheet") and not attributes.get("Target", "").lower().endswith(".xml"):
+            raise UnreadableFile(f"the sheet {attributes.get('Target')!r} is no .xml: refused")
+
+    def end(name: str) -> None:
+        nonlocal in_cell
+        in_cell = in_cell and name.rpartition(":")[2] != "c"
+
+    def doctype(*_: Any) -> None:
+        raise UnreadableFile(f"{entry.filename} declares a document type or entities: refused")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = start, end, doctype
+    try:
+        with archive.open(entry) as stream:
+            parser.ParseFile(stream)
+    except (expat.ExpatError, ValueError) as error:
+        raise UnreadableFile(f"not a readable spreadsheet ({entry.filename}: {error}); fetch it again") from error
+    return last_row, last_column
+
+
+def _column_number(letters: str) -> int:
+    """The number of a column of a sheet: 1 for A, 28 for AB."""
+    number = 0
+    for letter in letters.upper():
+        number = 26 * number + ord(letter) - 64
+    return number
+
+
 @lru_cache(maxsize=2)
 def _sheets(path: str, changed: float) -> dict[str, list[list[Any]]]:
     import python_calamine
@@ -873,8 +943,16 @@ def _sheets(path: str, changed: float) -> dict[str, list[list[Any]]]:
         if is_zip:
             with zipfile.ZipFile(source) as archive:
                 check_zip(archive, source.name)
+                _check_workbook(archive)
         workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.read_bytes()))
-        return {name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in workbook.sheet_names}
+        sheets, left = {}, MAX_CELLS
+        for name in workbook.sheet_names:
+            sheet = workbook.get_sheet_by_name(name)
+            left -= sheet.total_height * sheet.total_width
+            if left < 0:
+                raise UnreadableFile(f"its sheets have more than {MAX_CELLS:,} cells: refused")
+            sheets[name] = sheet.to_python(skip_empty_area=False)
+        return sheets
     except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
         raise UnreadableFile(f"not a readable spreadsheet ({error}); fetch it again") from error
     except BaseException as error:

@@ -22,6 +22,7 @@ from ingest.feed import Access, Feed, FetchWindow, Format, Key, Provider, Reques
 from ingest.feeds import FEEDS, PROVIDERS, feeds_of, provider_of
 from ingest.landing import SETTLED_AFTER, Answered, Arrival, Completed, Days, Landed, Landing
 from ingest.reader import HEAD_BYTES, decode, expanded, looks_like_html
+from ingest.secrets import holds_secret, masked
 
 if TYPE_CHECKING:
     import requests
@@ -418,6 +419,9 @@ class LiveSource:
             failure = f"{urlsplit(address).netloc} did not answer ({type(error).__name__}) for {address}; try again later"
         except UnreadableFile as error:
             failure = f"{address}: {error}; try again later"
+        else:
+            if isinstance(answer.content, bytes) and holds_secret(answer.content, request.secrets.values()):
+                failure = f"the answer of {address} repeats the key it was asked with, and is not kept; try again later"
         if failure:
             # raised outside the handler: the text of the first exception may hold the query, and with it a key
             raise FetchFailed(f"feed {feed.name}: {failure}")
@@ -458,7 +462,7 @@ def _followed(feed: Feed, request: Request, address: str, content: bytes) -> lis
     try:
         return list(request.following(content))
     except Exception as error:  # an answer may be anything, and so may what a feed's own code stumbles over in it
-        said = str(error) if isinstance(error, UnreadableFile) else f"{type(error).__name__}: {error}"
+        said = masked(str(error) if isinstance(error, UnreadableFile) else f"{type(error).__name__}: {error}", request.secrets.values())
         raise FetchFailed(f"feed {feed.name}: the answer of {address} does not say where to go on ({said}); see {feed.url}") from error
 
 

@@ -258,7 +258,7 @@ def build_warehouse(path: Path, trading_days: list[date]) -> None:
                 rows_unchanged bigint, rows_skipped bigint, skipped map(varchar, bigint), first_observation date, last_observation date,
                 status varchar, message varchar
             );
-            create table meta.quarantine (file_id integer, feed varchar, row_number bigint, line varchar, reason varchar, released_at timestamp)
+            create table meta.quarantine (file_id integer, feed varchar, row_number bigint, line varchar, reason varchar, decision varchar)
             """
         )
         connection.execute("insert into meta.build_in_progress values (?, 'sample', ?, ?, 'test')", [BUILD, AS_OF, AS_OF])
@@ -746,6 +746,11 @@ def test_quarantined_rows_and_files_are_named(place: Place) -> None:
     assert result.success, result.message
     assert {failure.expectation for failure in result.failures} == {"quarantine_small", "files_readable", "suite_run", "files_not_shrunken"}
     assert "HTML page instead of a workbook" in result.message
+    # what was looked at and decided is no longer warned of
+    place.plant("update meta.quarantine set decision = case when row_number < 20 then 'dropped' else 'released' end")
+    place.plant("update meta.file set status = 'dropped' where file_id = 99")
+    result = place.gate("raw", "cboe_put_call", "gpr_daily")
+    assert {failure.expectation for failure in result.failures} == {"files_not_shrunken"}
 
 
 def test_missing_table_of_a_landed_feed_fails(place: Place) -> None:

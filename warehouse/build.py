@@ -15,6 +15,8 @@ import duckdb
 from ingest.feed import Feed
 from ingest.feeds import FEEDS
 from ingest.load import create_tables, publication_times
+from ingest.secrets import masked
+from warehouse.connection import quote
 from warehouse.settings import REPOSITORY, Settings
 
 _TABLES = """
@@ -106,6 +108,7 @@ def record_failure(settings: Settings, stage: str, message: str) -> None:
     try:
         with connect(settings) as connection:
             build_id, _ = build_in_progress(connection)
+            message = masked(message, settings.secrets())
             finish_build(connection, build_id, "failed", f"{stage}: {message}"[:2000])
         write_failure(settings.quality_dir / f"{build_id}.json", stage, message)
     except (duckdb.Error, OSError, Damaged):
@@ -149,7 +152,9 @@ def feed_status(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[
         dated = FEEDS[feed.filing_of] if feed.filing_of else feed
         last = None
         if dated.name in tables and (loaded or not feed.filing_of):
-            observed = connection.execute(f'select max("{dated.observation_column}") from raw."{dated.name}" where _available_at <= ?', [as_of]).fetchone()
+            observed = connection.execute(
+                f"select max({quote(dated.observation_column)}) from raw.{quote(dated.name)} where _available_at <= ?", [as_of]
+            ).fetchone()
             last = observed[0] if observed else None
         status = "absent" if last is None else "stale" if as_of > due_at(feed, last) else "fresh"
         rows.append(

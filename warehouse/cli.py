@@ -15,12 +15,13 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import click
 
 from warehouse.disk import explained, is_full
 from warehouse.settings import Settings, WrongUse, load_settings
+from warehouse.terminal import printable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,7 +38,7 @@ def checked(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except WrongUse as error:
-            click.echo(f"ebbtide: {error}", err=True)
+            click.echo(f"ebbtide: {printable(str(error))}", err=True)
             sys.exit(WRONG_USE)
         except Exception as error:
             from warehouse.connection import Damaged
@@ -61,7 +62,7 @@ def as_text(value: Any) -> str:
         return f"{value:.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
-    return str(value)
+    return printable(str(value)).replace("\n", "\\n")
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -> None:
@@ -187,7 +188,7 @@ def backfill(name: str, start: datetime, end: datetime | None, again: bool) -> N
         except KeyMissing as error:
             raise WrongUse(str(error)) from None
         except FetchFailed as error:
-            click.echo(f"{error}\nWhat arrived before has landed; the same command goes on from there.", err=True)
+            click.echo(f"{printable(str(error))}\nWhat arrived before has landed; the same command goes on from there.", err=True)
             sys.exit(FAILED)
     if not done["requests"]:
         click.echo(f"{name}, {first} to {last}: nothing to do" + ("" if again else ", every day has been answered before; --again asks all the same"))
@@ -312,7 +313,7 @@ def query(sql: str, as_json: bool, as_csv: bool) -> None:
     if as_csv:
         text = io.StringIO()
         writer = csv.writer(text)
-        writer.writerow(columns)
+        writer.writerow([_safe_cell(column) for column in columns])
         writer.writerows([[_safe_cell(value) for value in row] for row in rows])
         click.echo(text.getvalue(), nl=False)
     else:
@@ -342,12 +343,12 @@ def trace(model: str, conditions: tuple[str, ...], as_json: bool) -> None:
     try:
         found = walk(load_settings(), model, conditions)
     except BrokenTrace as error:
-        click.echo(f"ebbtide: {error}", err=True)
+        click.echo(f"ebbtide: {printable(str(error))}", err=True)
         sys.exit(FAILED)
     if as_json:
         click.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
     else:
-        click.echo("\n".join(as_lines(found)))
+        click.echo(printable("\n".join(as_lines(found))))
     if found["build"] and found["build"]["source"] == "sample":
         click.echo("(sample world: invented figures)", err=True)
 
@@ -425,7 +426,7 @@ def _short(value: float) -> str:
 
 def _safe_cell(value: Any) -> Any:
     """Text that a spreadsheet would run as a formula is kept as text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ")[:1] in tuple("=+-@\t\r\n") else value
 
 
 @main.command()
@@ -449,7 +450,7 @@ def gate(stage: str) -> None:
             mart=settings.current_path.resolve() if stage == "marts" else None,
             quality_dir=settings.quality_dir,
         )
-    click.echo(result.message)
+    click.echo(printable(result.message))
     if not result.success:
         sys.exit(FAILED)
 
@@ -499,32 +500,102 @@ def quarantine() -> None:
 @quarantine.command("list")
 @click.option("--feed", help="Only this feed.")
 @click.option("--limit", default=50, show_default=True, help="Rows shown at most.")
+@click.option("--decided", is_flag=True, help="What was released and dropped, by whom, when and why.")
 @JSON_OPTION
 @checked
-def quarantine_list(feed: str | None, limit: int, as_json: bool) -> None:
-    """Quarantined files (whole) and rows, newest first."""
+def quarantine_list(feed: str | None, limit: int, decided: bool, as_json: bool) -> None:
+    """Quarantined files (whole) and rows about which nothing was decided, newest first.
+
+    \b
+    Examples:
+      ebbtide quarantine list --feed cboe_put_call
+      ebbtide quarantine list --decided --json
+    """
+    from warehouse import quarantine as held
+
+    _known_feed(feed)
+    if decided:
+        rows = held.decided(load_settings(), feed, limit)
+        columns: tuple[str, ...] = ("file_id", "feed", "file", "row", "decision", "by", "at", "why", "content")
+    else:
+        rows = held.undecided(load_settings(), feed, limit)
+        columns = ("file_id", "feed", "file", "row", "reason", "can_be_released", "content")
+    if not rows and not as_json:
+        click.echo("nothing was decided" if decided else "nothing is quarantined")
+        return
+    show(columns, rows, as_json)
+
+
+def _known_feed(feed: str | None) -> None:
     from ingest.feeds import FEEDS
-    from warehouse.connection import connect
 
     if feed and feed not in FEEDS:
         raise WrongUse(f"no feed {feed!r}; there are {', '.join(FEEDS)}")
-    with connect(load_settings(), read_only=True) as connection:
-        rows = connection.execute(
-            """
-            select file.feed, file.name as file, null as row, file.message as reason, file.sha256 as content
-            from meta.file as file where file.status = 'quarantined' and (? is null or file.feed = ?)
-            union all
-            select quarantine.feed, file.name, quarantine.row_number, quarantine.reason, quarantine.line
-            from meta.quarantine as quarantine join meta.file as file using (file_id)
-            where quarantine.released_at is null and (? is null or quarantine.feed = ?)
-            limit ?
-            """,
-            [feed, feed, feed, feed, limit],
-        ).fetchall()
-    if not rows and not as_json:
-        click.echo("nothing is quarantined")
-        return
-    show(("feed", "file", "row", "reason", "content"), rows, as_json)
+
+
+def _decision_options(command: Callable[P, R]) -> Callable[P, R]:
+    """The arguments of `quarantine release` and `quarantine drop`."""
+    for option in reversed(
+        (
+            click.argument("file"),
+            click.option("--row", "rows", type=int, multiple=True, help="Number of a row in quarantine; may be given several times."),
+            click.option("--every-row", is_flag=True, help="Every row of the file about which nothing was decided."),
+            click.option("--feed", help="Feed of the file, where a name or hash stands in several."),
+            click.option("--why", required=True, help="Reason, kept with the decision."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@quarantine.command("release")
+@_decision_options
+@checked
+def quarantine_release(file: str, rows: tuple[int, ...], every_row: bool, feed: str | None, why: str) -> None:
+    """Take a quarantined row as it stands, or read a file again.
+
+    FILE is the id of a file, the first characters of its hash, or its name. With --row the row is taken although it breaks a bound, or as the one
+    that holds of several with the same key. Without, the file is read again, after its feed was corrected: what can be read is loaded.
+    A row whose values cannot be read cannot be released. To take a release back, drop the row.
+
+    \b
+    Examples:
+      ebbtide quarantine release 1234567890123456 --row 17 --why "the exchange confirms the negative price"
+      ebbtide quarantine release totals_2026.csv --feed cboe_put_call --why "new header declared"
+    """
+    _decide(file, "released", rows, every_row, feed, why)
+
+
+@quarantine.command("drop")
+@_decision_options
+@checked
+def quarantine_drop(file: str, rows: tuple[int, ...], every_row: bool, feed: str | None, why: str) -> None:
+    """Leave a quarantined file or row out for good: it is no longer listed or warned about.
+
+    FILE as in `ebbtide quarantine release`. Nothing is deleted: the file stays landed, the row stays in meta.quarantine. To take a drop back,
+    release the file or row.
+
+    \b
+    Examples:
+      ebbtide quarantine drop 1234567890123456 --row 17 --row 18 --why "test rows of the provider"
+      ebbtide quarantine drop 2b7f0c --why "error page, the file came the day after"
+    """
+    _decide(file, "dropped", rows, every_row, feed, why)
+
+
+def _decide(file: str, verb: Literal["released", "dropped"], rows: tuple[int, ...], every_row: bool, feed: str | None, why: str) -> None:
+    from warehouse.quarantine import decide
+
+    _known_feed(feed)
+    if rows and every_row:
+        raise WrongUse("give --row or --every-row, not both")
+    outcome = decide(load_settings(), file, verb, why, feed=feed, rows=rows, every_row=every_row)
+    for line in outcome.lines():
+        click.echo(as_text(line))
+    if verb == "released" and outcome.file.status == "quarantined":
+        click.echo("It was read again and still cannot be taken.", err=True)
+        sys.exit(FAILED)
+    click.echo("Next: make refresh shows readers what changed")
 
 
 @main.command()

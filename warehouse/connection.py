@@ -15,16 +15,9 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from warehouse.settings import Settings, WrongUse
+from warehouse.sql import literal, quote
 
-
-def quote(identifier: str) -> str:
-    """An SQL identifier in double quotes."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def literal(value: str | Path) -> str:
-    """An SQL string literal, for the statements that take no parameters (ATTACH, COPY)."""
-    return "'" + str(value).replace("'", "''") + "'"
+__all__ = ["Busy", "connect", "connect_published", "describe_holder", "held", "literal", "quote", "writer_lock"]
 
 
 @contextmanager

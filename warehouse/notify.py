@@ -15,8 +15,8 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import duckdb
-from pydantic import SecretStr
 
+from ingest.secrets import masked
 from warehouse.connection import connect_published
 from warehouse.orchestration import error_message
 from warehouse.publish import published_builds
@@ -111,23 +111,14 @@ def alert_message(settings: Settings, alerts: Sequence[Mapping[str, Any]]) -> tu
 
 def send(settings: Settings, context: Mapping[str, Any], title: str, message: str, alerts: Sequence[Mapping[str, Any]]) -> None:
     """Give a message to every notifier; one that fails is logged and does not keep it from the others."""
-    title, message = without_secrets(settings, title), without_secrets(settings, message)
+    title, message = masked(title, settings.secrets()), masked(message, settings.secrets())
     said = {"title": title, "message": message, "html": f"<pre>{html.escape(message)}</pre>", "alerts": list(alerts)}
     for path, arguments in notifier_paths(settings.notify or ""):
         try:
             notifier = make_notifier(path, arguments, said)
             notifier({**context, "ebbtide": said})
         except Exception as error:
-            _log.error("%s has not been told: %s", path, without_secrets(settings, f"{type(error).__name__}: {error}"))
-
-
-def without_secrets(settings: Settings, text: str) -> str:
-    """The text with every secret of the settings replaced."""
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr) and value.get_secret_value().strip():
-            text = text.replace(value.get_secret_value().strip(), "***")
-    return text
+            _log.error("%s has not been told: %s", path, masked(f"{type(error).__name__}: {error}", settings.secrets()))
 
 
 def notifier_paths(setting: str) -> list[tuple[str, dict[str, str]]]:

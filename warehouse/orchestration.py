@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from filelock import FileLock, Timeout
 from pluggy import HookimplMarker
 
+from ingest.secrets import forms, masked
 from warehouse.progress import shown_on
-from warehouse.settings import REPOSITORY, WrongUse
+from warehouse.settings import REPOSITORY, WrongUse, load_settings
+from warehouse.terminal import printable
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -92,6 +94,7 @@ def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = N
         try:
             _prepare_metadata(airflow_dir)
             _end_killed_runs()
+            hide_secrets()
             dag = _load_dag(dag_id)
             if params:
                 _check_params(dag, params)
@@ -219,7 +222,7 @@ class _Progress:
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: BaseException | str | None) -> None:
         again = str(task_instance.state) == "up_for_retry"
         self.output.say(f"{self._name(task_instance):<32}{self._seconds()}  {'failed, will be tried again' if again else 'FAILED'}")
-        self.output.say(textwrap.indent(error_message(error), "    "))
+        self.output.say(textwrap.indent(printable(masked(error_message(error), load_settings().secrets())), "    "))
         if not again:
             self.output.say(f"    log: {self.output.log_path}")
 
@@ -241,6 +244,15 @@ def error_message(error: BaseException | str | None) -> str:
         return str(error or "no message")
     ours = type(error).__module__.partition(".")[0] in ("warehouse", "ingest", "expectations")
     return str(error) if ours and str(error) else f"{type(error).__name__}: {error}"
+
+
+def hide_secrets() -> None:
+    """Have Airflow replace the secrets of the settings in everything it logs from here on, tracebacks included."""
+    from airflow.sdk.log import mask_secret
+
+    for secret in load_settings().secrets():
+        for form in forms(secret):
+            mask_secret(form)
 
 
 def _prepare_metadata(airflow_dir: Path) -> None:

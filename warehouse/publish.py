@@ -66,9 +66,9 @@ RECORD_COMMENTS: dict[str, tuple[str, dict[str, str]]] = {
             "fetched_at": "When it was landed, UTC",
             "edition_at": "When this edition was current, UTC",
             "loaded_at": "When it was loaded, UTC",
-            "build_id": "Build that loaded it",
-            "status": "loaded, or quarantined as a whole",
-            "message": "Why it is quarantined, or a warning about it",
+            "build_id": "Build that loaded it, or the first after the release or drop that did",
+            "status": "loaded, quarantined as a whole, or dropped after that",
+            "message": "Why it is quarantined or was dropped, or a warning about it",
             "rows_read": "Records in the file",
             "rows_loaded": "New or changed records, now row versions",
             "rows_quarantined": "Records that cannot be taken, kept in meta.quarantine",
@@ -80,15 +80,29 @@ RECORD_COMMENTS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "meta.quarantine": (
-        "Records that could not be taken, with the reason. Grain: file_id, row_number",
+        "Records that could not be taken, with the reason and what was decided. Grain: file_id, row_number, line",
         {
             "file_id": "File the record stands in",
             "feed": "Feed of the file",
-            "row_number": "Number of the record in the file",
+            "row_number": "Number of the record in the file, or of the line where it cannot be split; id of a line of filings that load straight",
             "line": "The record",
             "reason": "What is wrong with it",
-            "quarantined_at": "UTC",
-            "released_at": "When it was released, UTC; null while quarantined",
+            "quarantined_at": "When its file was loaded last, UTC",
+            "can_be_released": "Whether its values can be read, so that it can be taken although it breaks a bound or repeats a key",
+            "decision": "released (it is taken as it stands), dropped (it stays out); null while undecided",
+        },
+    ),
+    "meta.decision": (
+        "What was decided about quarantined files and records, all of it. Grain: file_id, row_number, line, decided_at",
+        {
+            "file_id": "File that was decided about, in meta.file",
+            "feed": "Feed of the file",
+            "row_number": "Record, as in meta.quarantine; null for the whole file",
+            "line": "The record; null for the whole file",
+            "decision": "released or dropped; the last one holds",
+            "why": "Reason, as given by who decided",
+            "decided_by": "User who decided",
+            "decided_at": "UTC",
         },
     ),
     "meta.lineage": (
@@ -154,7 +168,7 @@ def _copy_record(
     import pandas
 
     connection.execute("create schema if not exists mart.meta; create schema if not exists mart.quality")
-    for table in ("meta.build", "meta.file", "meta.quarantine"):
+    for table in ("meta.build", "meta.file", "meta.quarantine", "meta.decision"):
         connection.execute(f"create or replace table mart.{table} as select * from warehouse.{table}")
     connection.register("status_frame", pandas.DataFrame(status))
     connection.execute("create or replace table mart.meta.feed_status as select * from status_frame order by feed")

@@ -244,6 +244,8 @@ def _copy_raw(connection: Any, parent: Settings, as_of: datetime) -> dict[str, i
     from ingest.feeds import FEEDS
 
     connection.execute(f"attach {literal(parent.warehouse_path)} as parent (read_only)")
+    if not connection.execute("from duckdb_tables() where database_name = 'parent' and schema_name = 'meta' and table_name = 'decision'").fetchall():
+        raise WrongUse(f"{parent.warehouse_path} was made by an older version: run `make refresh` without EBBTIDE_AS_OF once")
     rows = 0
     for name, feed in FEEDS.items():
         known = "_available_at <= ?"
@@ -255,7 +257,8 @@ def _copy_raw(connection: Any, parent: Settings, as_of: datetime) -> dict[str, i
     # a file of a later edition still brings rows that were known before it
     known = " union ".join(f"select _file_id from raw.{quote(name)}" for name in FEEDS)
     connection.execute(f"create or replace table meta.file as select * from parent.meta.file where edition_at <= ? or file_id in ({known})", [as_of])
-    connection.execute("create or replace table meta.quarantine as select * from parent.meta.quarantine semi join meta.file using (file_id)")
+    for table in ("quarantine", "decision"):
+        connection.execute(f"create or replace table meta.{table} as select * from parent.meta.{table} semi join meta.file using (file_id)")
     connection.execute("detach parent")
     return {"rows_loaded": rows}
 

@@ -8,11 +8,16 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.request import getproxies
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Arguments of a notifier whose values are secrets: a webhook's address is one, too.
+SECRET_ARGUMENT = r"password|passwd|secret|token|key|auth|credential|hook|url"
 
 SourceKind = Literal["sample", "live", "replay"]
 
@@ -46,7 +51,9 @@ class Settings(BaseSettings):
     sec_user_agent: str | None = Field(None, description="name and e-mail the SEC asks every client to send")
     cboe_host: str = Field("cdn.cboe.com", description="host of the Cboe index histories; cdn-api.cboe.com serves the same paths")
     notify: str | None = Field(
-        None, description="import paths of Airflow notifiers, with arguments, that are told of new alerts and failed tasks; see docs/notifications.md"
+        None,
+        repr=False,
+        description="import paths of Airflow notifiers, with arguments, that are told of new alerts and failed tasks; see docs/notifications.md",
     )
 
     @field_validator("as_of")
@@ -144,6 +151,18 @@ class Settings(BaseSettings):
     def lock_path(self) -> Path:
         """Kernel lock of the writing stage."""
         return self.home / "writer.lock"
+
+    def secrets(self) -> list[str]:
+        """What may stand in no log, message or file: keys, secret arguments of notifiers, and passwords of the proxies of the environment."""
+        found = [value.get_secret_value() for name in type(self).model_fields if isinstance(value := getattr(self, name), SecretStr)]
+        for part in (self.notify or "").split(","):
+            arguments = parse_qsl(part.partition("?")[2], keep_blank_values=True)
+            found.extend(value for name, value in arguments if re.search(SECRET_ARGUMENT, name, re.IGNORECASE))
+        for address in getproxies().values():
+            login = urlsplit(address).netloc.rpartition("@")[0]
+            password = login.partition(":")[2]
+            found.extend(form for text in (login, password) if password for form in (text, unquote(text)))
+        return sorted({secret.strip() for secret in found if secret.strip()}, key=lambda secret: (-len(secret), secret))
 
     def claim_home(self) -> None:
         """Record at first use which kind of source this home belongs to. Raises WrongUse when it belongs to another."""
