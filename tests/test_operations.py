@@ -6,7 +6,10 @@ has tests of its own.
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import functools
+import os
 import re
 import shlex
 import shutil
@@ -16,19 +19,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 from click.testing import CliRunner
 
 import ingest.source
+from ingest.feeds import FEEDS
 from ingest.landing import Arrival, Landing
+from ingest.load import load_landed
 from tests.conftest import FIRST_YEAR, ROOT
 from tests.provider import Answer, Provider
 from tests.published_readers import publish_one
 from warehouse import refresh
 from warehouse.cli import main
-from warehouse.connection import connect
+from warehouse.connection import Damaged, connect
+from warehouse.disk import DiskFull
 from warehouse.publish import published_builds
 from warehouse.settings import load_settings
 
@@ -61,7 +68,10 @@ class Entry:
         for line in block[1].strip().splitlines():
             words = [values.get(word, word) for word in shlex.split(line, comments=True)]
             settings = dict(word.split("=", 1) for word in words if re.match(r"EBBTIDE_\w+=", word))
-            words = words[len(settings) :]
+            words = [re.sub(r"^\$EBBTIDE_HOME", os.environ["EBBTIDE_HOME"], word) for word in words[len(settings) :]]
+            if words[0] in ("mkdir", "mv"):
+                subprocess.run(words, check=True)
+                continue
             assert words[0] == "ebbtide"
             if words[1:] == ["refresh"]:
                 with pytest.MonkeyPatch.context() as patch:
@@ -92,6 +102,13 @@ def home(sample_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("EBBTIDE_HOME", str(folder))
     monkeypatch.setenv("EBBTIDE_SAMPLE_FIRST_YEAR", FIRST_YEAR)
     return folder
+
+
+@pytest.fixture
+def two_feeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate of two feeds instead of 53: each of the others would be read and checked again by every command."""
+    for name in [name for name in FEEDS if name not in ("cboe_put_call", "ofr_fsi")]:
+        monkeypatch.delitem(FEEDS, name)
 
 
 @pytest.fixture
@@ -173,7 +190,7 @@ def test_a_key_is_missing(live_home: Path, provider: Provider, monkeypatch: pyte
     assert provider.asked[0].headers["User-Agent"] == "Jane Doe jane@example.org"
 
 
-def test_a_feed_is_late(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feed_is_late(home: Path, two_feeds: None) -> None:
     told = entry("A feed is late")
     # the provider has gone silent: its newest edition is not there, and what is there ends in November
     with connect(load_settings()) as connection:
@@ -193,6 +210,79 @@ def test_a_feed_is_late(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.search(r"ofr_fsi .*2023-11-15", listed) and "stale" in listed
     assert "'rows_quarantined': 0" in loaded
     assert re.search(r"ofr_fsi .*2023-12-27", ebbtide("feeds", "--provider", "ofr"))
+
+
+# --- files --------------------------------------------------------------------------------------------------------------
+
+
+def land(home: Path, feed: str, format: str, name: str, content: str, day: int = 29, **parameters: str) -> None:
+    """A file of a feed arrives on a day of December 2023."""
+    arrived = Arrival(feed, format, name, content.encode(), datetime(2023, 12, day, 23, 59, 59, tzinfo=UTC), parameters=parameters)
+    Landing(home / "landing").land([arrived], "sample")
+
+
+def stored(sql: str) -> list[tuple[Any, ...]]:
+    """Rows of the warehouse."""
+    with connect(load_settings(), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_gate_stopped_the_build(home: Path, two_feeds: None) -> None:
+    told = entry("A gate stopped the build")
+    day = "select total_contracts, _file_id from raw.cboe_put_call where observation_date = '2023-12-28' and product = 'total' order by _available_at"
+    before = stored(day)
+    wrong = '{"ratios": [{"name": "TOTAL PUT/CALL RATIO", "value": "0.90"}], "SUM OF ALL PRODUCTS": [{"name": "VOLUME", "call": 100, "put": 90, "total": 500}]}'
+    land(home, "cboe_put_call", "daily_json", "2023-12-28_daily_options.json", wrong, observation_date="2023-12-28")
+    with pytest.raises(refresh.GateFailed) as failed:
+        checked()
+    told.seen_in(str(failed.value))
+    assert "failed" in ebbtide("builds").splitlines()[-3]
+    file_id = stored(day)[-1][1]
+    assert str(file_id) in str(failed.value), "the message does not name the file"
+    shown, dropped, passed, refreshed = told.typed(lambda: refresh.load(build_id=refresh.open_build()), FILE=str(file_id))
+    assert "puts_and_calls_add_up" in shown and shown.endswith("exit code 1")
+    assert "0 loaded" in dropped and dropped.endswith("exit code 0")
+    assert "raw gate passed" in passed and passed.endswith("exit code 0")
+    assert "'files': 0" in refreshed
+    assert stored(day) == before
+
+
+MARGIN = "Year-Month,Debit Balances in Customers' Securities Margin Accounts,Free Credit Balances in Customers' Cash Accounts,"
+MARGIN += "Free Credit Balances in Customers' Securities Margin Accounts"
+
+
+def test_rows_are_in_quarantine(home: Path, two_feeds: None) -> None:
+    told = entry("Rows are in quarantine")
+    # one level below the bound of its column, one that is no number, and one to keep
+    lines = [FSI_HEADER, "2023-12-26,1.5,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8", "2023-12-27,n/d,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8"]
+    lines += ["2023-12-28,1.0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8", "2023-12-28,1.1,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8"]
+    land(home, "ofr_fsi", "fsi_csv", "fsi.csv", "\n".join(lines), day=30)
+    refresh.load(build_id=refresh.open_build())
+    told.seen_in(ebbtide("gate", "raw"))
+    ((file_id,),) = stored("select distinct file_id from meta.quarantine where feed = 'ofr_fsi'")
+    listed, released, dropped, passed = told.typed(FILE=str(file_id), ROW="3", OTHER="2")
+    assert "the key stands more than once" in listed and "is not a number" in listed
+    assert "3 loaded" in released or "2 loaded" in released, released
+    assert dropped.endswith("exit code 0")
+    assert "quarantine_small" in passed, "row 4 is still undecided"
+    ebbtide("quarantine", "drop", str(file_id), "--row", "4", "--why", "the other one holds")
+    assert "ofr_fsi" not in "".join(line for line in ebbtide("gate", "raw").splitlines() if "quarantine_small" in line)
+
+
+def test_a_provider_changed_its_format(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = entry("A provider changed its format")
+    renamed = FSI_HEADER.replace("Safe assets", "Havens")
+    land(home, "ofr_fsi", "fsi_csv", "fsi.csv", f"{renamed}\n2023-12-28,1.5,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8\n", day=30)
+    refresh.load(build_id=refresh.open_build())
+    told.seen_in(ebbtide("quarantine", "list"))
+    ((file_id,),) = stored("select file_id from meta.file where status = 'quarantined'")
+    # the declaration is corrected
+    feed = FEEDS["ofr_fsi"]
+    columns = tuple(dataclasses.replace(column, names=(*column.names, "Havens")) if column.name == "safe_assets" else column for column in feed.columns)
+    monkeypatch.setitem(FEEDS, "ofr_fsi", dataclasses.replace(feed, columns=columns))
+    _, released, _ = told.typed(lambda: refresh.load(build_id=refresh.open_build()), FILE=str(file_id))
+    assert "1 rows read = 1 loaded" in released and released.endswith("exit code 0"), released
+    assert ebbtide("quarantine", "list").startswith("nothing is quarantined")
 
 
 # --- refreshes ----------------------------------------------------------------------------------------------------------
@@ -253,6 +343,25 @@ def test_memory_runs_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "'rows_quarantined': 0" in loaded and "'files': 0" not in loaded
 
 
+def test_the_disk_is_full(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk as DuckDB tells of it; `make faults` fills real ones."""
+    told = entry("The disk is full")
+    build_id = refresh.open_build()
+    with monkeypatch.context() as full:
+        full.setattr("ingest.load.load_landed", _no_space)
+        with pytest.raises(DiskFull) as failed:
+            refresh.load(build_id=build_id)
+    told.seen_in(str(failed.value))
+    assert str(home) in str(failed.value)
+    doctor, loaded = told.typed(lambda: refresh.load(build_id=refresh.open_build()))
+    assert "GB free in" in doctor
+    assert "'files': 0" in loaded
+
+
+def _no_space(*arguments: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "warehouse.duckdb")
+
+
 # --- builds -------------------------------------------------------------------------------------------------------------
 
 
@@ -266,3 +375,39 @@ def test_a_wrong_build_was_published(home: Path) -> None:
     assert re.search(rf"{wrong} +published +\*", listed)
     assert f"current is {good}" in rolled_back
     assert "vix_log" in traced and "exit code 0" in traced
+
+
+def test_the_warehouse_file_is_damaged(home: Path) -> None:
+    told = entry("The warehouse file is damaged")
+    rows = stored("select count(*), sum(total_contracts) from raw.cboe_put_call")
+    warehouse = home / "warehouse.duckdb"
+    with warehouse.open("r+b") as stream:
+        stream.write(b"\0" * 8192)
+    with pytest.raises(Damaged) as failed:
+        refresh.open_build()
+    told.seen_in(str(failed.value))
+
+    def refreshed() -> object:
+        # the one feed that is compared, of all that a refresh loads
+        build_id = refresh.open_build()
+        with connect(load_settings()) as connection:
+            return load_landed(connection, [FEEDS["cboe_put_call"]], Landing(home / "landing"), build_id)
+
+    told.typed(refreshed)
+    assert stored("select count(*), sum(total_contracts) from raw.cboe_put_call") == rows
+    assert (home / "damaged" / "warehouse.duckdb").exists()
+
+
+def test_the_published_build_cannot_be_read(home: Path) -> None:
+    told = entry("The published build cannot be read")
+    good = published_builds(load_settings())[-1].build_id
+    publish_one(load_settings())
+    damaged = (home / "published" / "current.duckdb").resolve()
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"\0" * 100_000)
+    shown = ebbtide("query", "select 1")
+    told.seen_in(shown)
+    assert shown.endswith("exit code 1") and "rollback" in shown
+    _, rolled_back, _ = told.typed(lambda: publish_one(load_settings()), BUILD=good)
+    assert f"current is {good}" in rolled_back
+    assert ebbtide("query", "select 1 as one").endswith("exit code 0")

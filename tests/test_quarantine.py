@@ -267,6 +267,26 @@ def test_a_file_that_was_dropped_stays_out_and_stays_landed(home: Home, monkeypa
     assert home.rows(f"select status, rows_loaded from meta.file where file_id = {worse}") == [("loaded", 2)]
 
 
+def test_a_loaded_file_that_is_wrong_is_taken_out_as_if_it_had_not_come(home: Home) -> None:
+    home.land("A,2026-01-05,1,x", "B,2026-01-05,2,y", name="a.csv")
+    before = home.rows("from raw.readings order by all")
+    wrong = home.land("A,2026-01-05,100,x", "C,2026-01-05,3,z", name="a.csv", day=11)
+    assert len(home.rows("from raw.readings")) == 4
+    code, _, errors = home.do("drop", str(wrong), "--why", "in another unit")
+    assert code == 2 and "is loaded" in errors and "--loaded" in errors
+    code, _, errors = home.do("drop", str(wrong), "--loaded", "--row", "1", "--why", "in another unit")
+    assert code == 2 and "whole file" in errors
+    code, output, errors = home.do("drop", str(wrong), "--loaded", "--why", "in another unit")
+    assert (code, errors) == (0, "") and "2 rows read = 0 loaded + 2 quarantined + 0 unchanged" in output
+    assert home.rows("from raw.readings order by all") == before
+    assert home.listed() == []
+    # the next edition is compared with what is in force without it
+    home.land("A,2026-01-05,1,x", "C,2026-01-05,3,z", name="a.csv", day=12)
+    assert home.rows("select code, level from raw.readings order by 1") == [("A", 1.0), ("B", 2.0), ("C", 3.0)]
+    assert home.do("release", str(wrong), "--why", "was right after all")[0] == 0
+    assert home.rows("select level from raw.readings where code = 'A' order by _available_at") == [(1.0,), (100.0,), (1.0,)]
+
+
 def test_files_are_named_by_id_hash_or_name(home: Home) -> None:
     first = home.land("A,2026-01-05,-1,x", day=10)
     second = home.land("A,2026-01-05,-2,x", day=11)

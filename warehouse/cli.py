@@ -568,28 +568,34 @@ def quarantine_release(file: str, rows: tuple[int, ...], every_row: bool, feed: 
 
 @quarantine.command("drop")
 @_decision_options
+@click.option("--loaded", is_flag=True, help="Drop the whole file although it was loaded: its rows are taken out.")
 @checked
-def quarantine_drop(file: str, rows: tuple[int, ...], every_row: bool, feed: str | None, why: str) -> None:
+def quarantine_drop(file: str, rows: tuple[int, ...], every_row: bool, feed: str | None, why: str, loaded: bool) -> None:
     """Leave a quarantined file or row out for good: it is no longer listed or warned about.
 
-    FILE as in `ebbtide quarantine release`. Nothing is deleted: the file stays landed, the row stays in meta.quarantine. To take a drop back,
-    release the file or row.
+    FILE as in `ebbtide quarantine release`. Nothing is deleted: the file stays landed, the row stays in meta.quarantine. With --loaded a file that
+    was loaded and turned out to be wrong is taken out again, as if it had not come. To take a drop back, release the file or row.
 
     \b
     Examples:
       ebbtide quarantine drop 1234567890123456 --row 17 --row 18 --why "test rows of the provider"
       ebbtide quarantine drop 2b7f0c --why "error page, the file came the day after"
+      ebbtide quarantine drop 2023-12-28_daily_options.json --loaded --why "totals do not add up, the exchange was told"
     """
-    _decide(file, "dropped", rows, every_row, feed, why)
+    _decide(file, "dropped", rows, every_row, feed, why, although_loaded=loaded)
 
 
-def _decide(file: str, verb: Literal["released", "dropped"], rows: tuple[int, ...], every_row: bool, feed: str | None, why: str) -> None:
+def _decide(
+    file: str, verb: Literal["released", "dropped"], rows: tuple[int, ...], every_row: bool, feed: str | None, why: str, *, although_loaded: bool = False
+) -> None:
     from warehouse.quarantine import decide
 
     _known_feed(feed)
     if rows and every_row:
         raise WrongUse("give --row or --every-row, not both")
-    outcome = decide(load_settings(), file, verb, why, feed=feed, rows=rows, every_row=every_row)
+    if although_loaded and (rows or every_row):
+        raise WrongUse("--loaded is about the whole file: give no row with it")
+    outcome = decide(load_settings(), file, verb, why, feed=feed, rows=rows, every_row=every_row, although_loaded=although_loaded)
     for line in outcome.lines():
         click.echo(as_text(line))
     if verb == "released" and outcome.file.status == "quarantined":

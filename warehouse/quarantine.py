@@ -129,7 +129,17 @@ def _listed(settings: Settings, sql: str, feed: str | None, limit: int) -> list[
             raise WrongUse(f"{settings.warehouse_path} was made by an older version: run `make refresh` once") from None
 
 
-def decide(settings: Settings, named: str, verb: Verb, why: str, *, feed: str | None = None, rows: Sequence[int] = (), every_row: bool = False) -> Outcome:
+def decide(
+    settings: Settings,
+    named: str,
+    verb: Verb,
+    why: str,
+    *,
+    feed: str | None = None,
+    rows: Sequence[int] = (),
+    every_row: bool = False,
+    although_loaded: bool = False,
+) -> Outcome:
     """Release or drop a file or rows of it: the decision is written, and its feed loaded at once.
 
     Parameters
@@ -139,6 +149,8 @@ def decide(settings: Settings, named: str, verb: Verb, why: str, *, feed: str | 
     rows
         Numbers of rows in quarantine; `every_row` stands for all that are undecided (of those only what can be released, in a release).
         Without either the decision is about the whole file: released, it is read again; dropped, none of its rows is taken.
+    although_loaded
+        Drop a whole file although it was loaded: its rows are taken out, and what it changed is as before it.
 
     Raises
     ------
@@ -159,7 +171,7 @@ def decide(settings: Settings, named: str, verb: Verb, why: str, *, feed: str | 
             chosen = _rows_to_decide(connection, landing, file, verb, rows)
             keys: list[tuple[int | None, str | None]] = [(row.row_number, row.line) for row in chosen]
         else:
-            _check_whole(connection, landing, file, verb)
+            _check_whole(connection, landing, file, verb, although_loaded)
             keys = [(None, None)]
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         landing.decide(file.feed, [Decision(file.file_id, number, line, verb, why.strip(), _user(), now) for number, line in keys])
@@ -253,13 +265,16 @@ def _check_keys(connection: duckdb.DuckDBPyConnection, file: QuarantinedFile, he
         keys[key] = row.row_number
 
 
-def _check_whole(connection: duckdb.DuckDBPyConnection, landing: Landing, file: QuarantinedFile, verb: Verb) -> None:
+def _check_whole(connection: duckdb.DuckDBPyConnection, landing: Landing, file: QuarantinedFile, verb: Verb, although_loaded: bool) -> None:
     """Raise WrongUse when a file cannot be released or dropped whole."""
+    if verb == "dropped" and file.status == "loaded" and although_loaded:
+        return
     waiting = sum(row.decision is None for row in _quarantined_rows(connection, file))
     if verb == "dropped" and file.status == "dropped":
         raise WrongUse(f"{file} was dropped before, {_when(landing, file, None)}")
     if file.status == "loaded" and not waiting:
-        raise WrongUse(f"{file} is loaded, and nothing of it waits in quarantine")
+        how = "; to take its rows out all the same: --loaded" if verb == "dropped" else ""
+        raise WrongUse(f"{file} is loaded, and nothing of it waits in quarantine{how}")
     if verb == "dropped" and file.status == "loaded":
         raise WrongUse(f"{file} is loaded, and {waiting:,} of its rows are in quarantine: name them with --row, or all of them with --every-row")
 
