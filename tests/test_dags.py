@@ -385,7 +385,7 @@ def test_a_fault_that_is_not_the_networks_is_not_tried_again(runs: Runs) -> None
 
 def test_a_run_whose_process_was_killed_has_failed_and_a_schedulers_goes_on(runs: Runs) -> None:
     assert runs.outcome("after a killed one") is True
-    assert runs.states["runs"] == [["failed"], ["success"], ["running"]]
+    assert runs.states["runs"] == [["failed"], ["running"], ["success"]]
     assert runs.states["load"] == [["failed"], ["success"]]
 
 
