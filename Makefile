@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: refresh test lint lock bench detection up clean help
+.PHONY: refresh test lint lock bench detection faults up clean help
 
 help:
 	@echo "make refresh [SOURCE=sample|live|replay:FOLDER]   build and publish the warehouse"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint                                        ruff, mypy, sqlfluff"
 	@echo "make lock                                        resolve requirements.lock again"
 	@echo "make bench                                       measure against bare DuckDB"
+	@echo "make faults                                      kill refreshes at 50 points, fill the disk, and refresh again"
 	@echo "make detection                                   measure how soon a retreat is found, against simpler rules"
 	@echo "make up                                          run Airflow as services, in containers; docs/compose.md"
 	@echo "make clean                                       remove var/ (built warehouses)"
@@ -47,6 +48,9 @@ lock: $(VENV)/.installed
 bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.form_13f
 	@$(BIN)/python -m benchmarks.signals
+
+faults: $(VENV)/.installed
+	@$(BIN)/python -m tests.faults
 
 detection: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.detection
