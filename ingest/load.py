@@ -39,6 +39,15 @@ NULL_TOKENS = ("", ".", "-", "--", "NA", "N/A", "N.A.", "#N/A", "NULL", "ND", "*
 
 DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%d-%b-%Y", "%Y-%m-%dT%H:%M:%S.%g", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%b %d, %Y", "%d-%b-%y", "%Y%m%d")
 
+# A date before this is a slip: the oldest series of any provider begin after it.
+EARLIEST = date(1700, 1, 1)
+
+# A date of three numbers, which may have its month or its day first.
+_SLASHED = r"(\d{1,2})/(\d{1,2})/\d{4}\b.*"
+
+# A number whose commas separate thousands; in another, a comma may be a decimal comma, and taking it out would change the number.
+_THOUSANDS = r"[^0-9,]*\d{1,3}(,\d{3})+([^0-9,][^,]*)?"
+
 # A file with fewer rows than this share of its previous edition is reported.
 SHRUNK = 0.98
 
@@ -320,7 +329,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
     connection.execute(_REJECTED)
     dropped = _dropped(connection)
     outcomes = {landed.file_id: FileOutcome(landed, is_dropped=landed.file_id in dropped) for landed in files}
-    paths: dict[str, int] = {}
+    paths: dict[str, list[int]] = {}  # editions of the same content share their landed bytes
     with ExitStack() as stack:
         by_format: dict[str, list[LandedFile]] = {}
         for landed in files:
@@ -328,7 +337,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
             try:
                 for piece in _pieces(stack, feed, landing, landed, outcome):
                     by_format.setdefault(piece.format, []).append(piece)
-                    paths[str(piece.path)] = landed.file_id
+                    paths.setdefault(str(piece.path), []).append(landed.file_id)
             except UnreadableFile as error:
                 outcome.status, outcome.message = "quarantined", str(error)
             except OSError as error:
@@ -378,8 +387,9 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
     if not pieces:
         if damage:
             raise damage
-        if any(other.header.search(head) for feed_beside in _sharing(feed) for other in feed_beside.formats for head in heads):
-            # a file that landed for several feeds and holds nothing of this one
+        is_of_others = any(other.header.search(head) for feed_beside in _sharing(feed) for other in feed_beside.formats for head in heads)
+        if is_of_others and landed.format not in {declared.name for declared in feed.formats}:
+            # a file that landed for several feeds, in a form that holds nothing of this one
             outcome.may_be_empty, outcome.message = True, f"holds no records of feed {feed.name}"
             return []
         if any(looks_like_html(head) for head in heads):
@@ -407,8 +417,14 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
                 _read_group(connection, feed, declared, [piece for piece in pieces if piece.file_id in half], outcomes)
         else:
             outcome = outcomes[ids[0]]
-            said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read as {declared.name} ({str(error).splitlines()[0]}); fetch it again"
-            outcome.status, outcome.message = "quarantined", said
+            outcome.status, outcome.message = "quarantined", _said(error, f" as {declared.name}")
+
+
+def _said(error: Exception, form: str = "") -> str:
+    """What is wrong with a file that a reader failed on, in one line, and what to do."""
+    if isinstance(error, UnreadableFile):
+        return str(error)
+    return f"cannot be read{form} ({next(iter(str(error).splitlines()), type(error).__name__)}); fetch it again"
 
 
 def _is_of_the_machine(error: Exception) -> bool:
@@ -433,7 +449,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: di
         outcomes[file_id].edition_at = datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: dict[str, int]) -> None:
+def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: dict[str, list[int]]) -> None:
     """Lines the CSV reader could not split go to `rejected` with their line and reason."""
     found = connection.execute("select count(*) from duckdb_tables() where temporary and table_name = 'reject_line'").fetchone()
     if not found or not found[0]:
@@ -446,7 +462,7 @@ def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: dict[str, int
         group by all
         """
     ).fetchall()
-    rows = [(paths[path], line, text.strip()[:2000], message.splitlines()[0]) for path, line, text, message in lines if path in paths]
+    rows = [(file_id, line, text.strip()[:2000], message.splitlines()[0]) for path, line, text, message in lines for file_id in paths.get(path, ())]
     if rows:
         connection.executemany("insert into rejected values (?, ?, ?, ?)", rows)
 
@@ -470,6 +486,22 @@ def _note_last_days(connection: duckdb.DuckDBPyConnection, files: Sequence[Lande
     connection.unregister("last_day_frame")
 
 
+def _note_days_first(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
+    """Make `day_first`: files with an observation such as 13/01/2026 and none such as 01/13/2026: which of their dates have the day first cannot be told."""
+    observed = "null::varchar" if feed.filing_of else quote(feed.observation_column)
+    connection.execute(
+        f"""
+        create or replace temp table day_first as
+        with slashed as (
+            select _file_id, {observed} as written, regexp_extract({observed}, '^{_SLASHED}$', ['first', 'second']) as part
+            from incoming where {observed} like '%/%'
+        )
+        select _file_id, min(written) filter (where try_cast(part.first as integer) > 12) as shown from slashed
+        group by 1 having shown is not null and count(*) filter (where try_cast(part.second as integer) > 12) = 0
+        """
+    )
+
+
 def _clean(column: Column) -> str:
     text = f"trim({quote(column.name)})"
     if column.type == "TEXT":
@@ -477,7 +509,7 @@ def _clean(column: Column) -> str:
     tokens = ", ".join(f"'{token}'" for token in NULL_TOKENS)
     text = f"case when not list_contains([{tokens}], upper({text})) then {text} end"
     if column.type in ("BIGINT", "DOUBLE"):
-        return f"translate({text}, '$, \u00a0', '')"
+        return f"case when {text} like '%,%' and not regexp_full_match({text}, '{_THOUSANDS}') then {text} else translate({text}, '$, \u00a0', '') end"
     return text
 
 
@@ -523,20 +555,28 @@ def _type_and_check(connection: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     texts = ", ".join(f"{_clean(column)} as {quote(column.name)}" for column in columns)
     connection.execute(f"create or replace temp table incoming as select _file_id, _row_number, {texts} from incoming")
     typed = ", ".join(f"{_typed(column)} as {quote(column.name)}" for column in columns)
-    reasons = [_reason(column, column.name in feed.key) for column in columns]
-    unreadable = [_reason(column, column.name in feed.key, bounds=False) for column in columns]
+    # without its day an observation cannot be dated, nor told when it was known
+    required = (*feed.key, feed.observation_column)
+    reasons = [_reason(column, column.name in required) for column in columns]
+    unreadable = [_reason(column, column.name in required, bounds=False) for column in columns]
     if not feed.filing_of:
         observed = f"({_typed(feed.column(feed.observation_column))})"
         lies_after = f"'{feed.observation_column}: ' || {observed} || ' lies after ' || last_day || ', the day after the file was current'"
         reasons.append(f"case when {observed} > last_day then {lies_after} end")
         unreadable.append(f"case when {observed} > last_day then '' end")  # it would be known before it happened
+        lies_before = f"'{feed.observation_column}: ' || {observed} || ' lies before {EARLIEST}'"
+        reasons.append(f"case when {observed} < date '{EARLIEST}' then {lies_before} end")
+        written = f"incoming.{quote(feed.observation_column)}"
+        either = f"'{feed.observation_column}: ' || {written} || ' may be written day first, as ' || day_first.shown || ' in the same file is'"
+        reasons.append(f"case when day_first.shown is not null and {observed} is not null and regexp_full_match({written}, '{_SLASHED}') then {either} end")
+    _note_days_first(connection, feed)
     line = "to_json(struct_pack(" + ", ".join(f"{quote(c.name)} := incoming.{quote(c.name)}" for c in columns) + "))::varchar"
     connection.execute(
         f"""
         create or replace temp table checked as
         select _file_id, _row_number, {typed}, nullif(concat_ws('; ', {", ".join(reasons)}), '') as _reason, null::varchar as _line, 1 as _copy,
                null::varchar as _said, null::boolean as _can_be_released
-        from incoming join last_day using (_file_id)
+        from incoming join last_day using (_file_id) left join day_first using (_file_id)
         """
     )
     # few files repeat a key: the rows that do are found on narrow columns, then marked
@@ -953,14 +993,13 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
                             connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {names} from ({record.sql}) as records")
                             for kind, count in record.skipped.get(piece.file_id, {}).items():
                                 outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
-                        _collect_rejects(connection, {str(piece.path): piece.file_id})
+                        _collect_rejects(connection, {str(piece.path): [piece.file_id]})
             except UNREADABLE as error:
                 if _is_of_the_machine(error):
                     raise
                 connection.execute("rollback")
                 connection.execute("begin")
-                said = str(error) if isinstance(error, UnreadableFile) else f"cannot be read ({str(error).splitlines()[0]}); fetch it again"
-                outcome.status, outcome.message, outcome.skipped = "quarantined", said, {}
+                outcome.status, outcome.message, outcome.skipped = "quarantined", _said(error), {}
                 connection.execute(_REJECTED)
             _reject_lines(connection, feed, outcome)
             _record_lines(connection, feed, [outcome], build_id, {})
@@ -1034,8 +1073,10 @@ def _reject_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcome: Fi
 
     Of a file that was dropped whole all lines are taken out. A line is known by its own id, the last column of its key: it has no number here.
     """
-    missing = {f"{quote(name)} is null": f"'{name} is missing'" for name in feed.key}
-    broken = dict(missing)
+    unreadable = {f"{quote(name)} is null": f"'{name} is missing'" for name in feed.key}
+    numbers = [column.name for column in feed.columns if column.type == "DOUBLE"]
+    unreadable |= {f"not isfinite({quote(name)})": f"'{name}: ' || {quote(name)} || ' is not a finite number'" for name in numbers}
+    broken = dict(unreadable)
     for column in feed.columns:
         name = quote(column.name)
         if column.minimum is not None:
@@ -1049,7 +1090,7 @@ def _reject_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcome: Fi
         select
             rowid as _rowid, _file_id, {quote(feed.key[-1])} as _row_number, coalesce(nullif({reason}, ''), 'the file was dropped') as _reason,
             to_json(struct_pack({", ".join(f"{quote(c.name)} := {quote(c.name)}" for c in feed.columns)}))::varchar as _line,
-            null::varchar as _said, not ({" or ".join(missing)}) as _can_be_released
+            null::varchar as _said, not coalesce({" or ".join(unreadable)}, false) as _can_be_released
         from raw.{quote(feed.name)} where _file_id = ? and ({" or ".join(broken)} or ?)
         """,
         [outcome.landed.file_id, outcome.is_dropped],

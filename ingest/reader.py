@@ -203,6 +203,21 @@ def encoding_of(data: bytes) -> str:
     return "utf-8"
 
 
+def text_encoding(path: Path) -> str:
+    """Encoding of delimited text, by its start. Raises UnreadableFile for one that DuckDB would read as no lines at all."""
+    with path.open("rb") as stream:
+        start = stream.read(1 << 20)
+    if start.startswith(b"\xfe\xff"):
+        raise UnreadableFile("the text is UTF-16 with the big end first, which is not read here; save it as UTF-8")
+    return encoding_of(start)
+
+
+def refuse_utf16(start: bytes, name: str) -> None:
+    """Raise UnreadableFile when the start of a JSON or XML document is UTF-16, which JSON may not be and XML must say that it is."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableFile(f"{name} is UTF-16, which is not read here; save it as UTF-8")
+
+
 def decode(data: bytes) -> str:
     """Text of the bytes, without byte-order mark."""
     encoding = encoding_of(data)
@@ -254,15 +269,9 @@ def text_table(
     Lines with another number of columns are rejected, unless `ragged`, where missing ones are null. Raises UnreadableFile when a
     quote is not closed: the lines below it can no longer be told apart, and one rejected record would hide all of them.
     """
-    import duckdb
-
     from warehouse.connection import literal
 
-    with file.path.open("rb") as stream:
-        start = stream.read(1 << 20)
-    if start.startswith(b"\xfe\xff"):
-        raise UnreadableFile("the text is UTF-16 with the big end first, which is not read here; save it as UTF-8")
-    encoding = encoding_of(start)
+    encoding = text_encoding(file.path)
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
     quote = "'\"'" if quoted else "''"
 
@@ -277,17 +286,27 @@ def text_table(
             """
         )
 
-    try:
-        take(file.path)
-    except duckdb.InvalidInputException:
-        if encoding == "utf-16":
-            raise
+    if has_two_line_ends(file.path):
         # DuckDB wants one kind of line end in a file; whoever edits a provider's file leaves two
         with _with_one_line_end(file.path) as same:
             take(same)
             connection.execute("update reject_scan set file_path = ? where file_path = ?", [str(file.path), str(same)])
+    else:
+        take(file.path)
     refuse_open_quotes(connection, [file])
     return LINES
+
+
+def has_two_line_ends(path: Path) -> bool:
+    """Whether some lines of a file end in CR LF and others in LF alone: DuckDB fails on some such files, and reads no lines of others."""
+    ends = both = 0
+    last = b""
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            ends += block.count(b"\n")
+            both += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
+            last = block[-1:]
+    return 0 < both < ends
 
 
 @contextmanager
@@ -355,7 +374,9 @@ def match_columns(feed: Feed, headers: Sequence[str], also: Sequence[str] = ()) 
                 break
     missing = [c.name for c in feed.columns if c.required and c.name not in found and c.name not in also]
     if missing:
-        raise UnreadableFile(f"column {', '.join(missing)} is missing; the file has {', '.join(h for h in headers if h)}")
+        raise UnreadableFile(
+            f"column {', '.join(missing)} is missing; the file has {', '.join(h for h in headers if h)}; the provider may have changed the format"
+        )
     return found
 
 
@@ -475,6 +496,17 @@ def unpivoted(
     )
 
 
+def stated_in(connection: duckdb.DuckDBPyConnection, table: str, positions: Sequence[int]) -> int:
+    """Cells with a value in columns of a wide table that are not read: a series that was renamed must not vanish without a trace."""
+    if not positions:
+        return 0
+    tokens = ", ".join(f"'{text}'" for text in NOT_STATED)
+    stated = " + ".join(f"count(*) filter (upper(coalesce(trim(c{at}), '')) not in ({tokens}))" for at in positions)
+    found = connection.execute(f"select {stated} from {table}").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
 def refuse(connection: duckdb.DuckDBPyConnection, table: str, file: LandedFile, condition: str, reason: str, names: Sequence[str]) -> None:
     """Move the rows of a table of text columns that meet `condition` to quarantine, with `reason` (both SQL) and the row by `names`."""
     from warehouse.connection import quote
@@ -567,7 +599,12 @@ def columns_as_rows(header: str, *, name: str, value: str, name_of: Callable[[st
             row={feed.observation_column: "c0"},
             value=value,
             kinds={"blank": all_blank(range(len(headings)))},
-            above={"title": number, "header": 1, "blank": blank_lines(file.path, number + 1)},
+            above={
+                "title": number,
+                "header": 1,
+                "blank": blank_lines(file.path, number + 1),
+                "other column": stated_in(connection, table, [at for at in range(1, len(headings)) if at not in series]),
+            },
             absent=absent,
         )
 
@@ -589,8 +626,7 @@ def typed_lines(header: str, *, delimiter: str) -> Reader:
         found = match_columns(feed, names)
         named = {at: name for name, at in found.items()}
         types = {named.get(at, f"c{at}"): feed.column(named[at]).type.replace("TEXT", "VARCHAR") if at in named else "VARCHAR" for at in range(len(names))}
-        with file.path.open("rb") as stream:
-            encoding = encoding_of(stream.read(1 << 20))
+        encoding = text_encoding(file.path)
         columns = ", ".join(f"{literal(name)}: {literal(type_)}" for name, type_ in types.items())
         sql = f"""
             select {file.file_id} as _file_id, {", ".join(map(quote, found))}
@@ -640,9 +676,9 @@ def delimited_files(
         alike: dict[tuple[int, str, str], list[LandedFile]] = {}
         for file in files:
             number, line, _ = header_line(file.path, pattern)
-            with file.path.open("rb") as stream:
-                encoding = encoding_of(stream.read(1 << 20))
-            alike.setdefault((number, line.lstrip("\ufeff"), encoding), []).append(file)
+            if has_two_line_ends(file.path):
+                raise UnreadableFile(f"{file.name}: some lines end in CR LF and others in LF; save it with one kind of line end, or fetch it again")
+            alike.setdefault((number, line.lstrip("\ufeff"), text_encoding(file.path)), []).append(file)
         # members of one archive share a file: their records are numbered on
         so_far: dict[int, int] = {}
         for (number, line, encoding), group in alike.items():
@@ -807,10 +843,17 @@ _PASSED_OVER = re.compile(r"[\s,]*")
 
 
 def json_documents(files: Sequence[LandedFile]) -> str:
-    """SQL of a relation `(_file_id, document JSON, <parameters>...)` with one row a file, each file being one JSON document."""
+    """SQL of a relation `(_file_id, document JSON, <parameters>...)` with one row a file, each file being one JSON document.
+
+    Raises UnreadableFile for a file in UTF-16.
+    """
     from warehouse.connection import literal, quote
 
-    paths = ", ".join(literal(file.path) for file in files)
+    for file in files:
+        with file.path.open("rb") as stream:
+            refuse_utf16(stream.read(2), file.name)
+    # editions of the same content share their landed bytes
+    paths = ", ".join(literal(path) for path in dict.fromkeys(file.path for file in files))
     names = sorted({name for file in files for name in file.parameters})
     rows = ", ".join(f"({literal(file.path)}, {file.file_id}" + "".join(f", {literal(file.parameters.get(n, ''))}" for n in names) + ")" for file in files)
     columns = "".join(f", {quote(n)}" for n in names)
@@ -943,6 +986,8 @@ def _sheets(path: str, changed: float) -> dict[str, list[list[Any]]]:
         if is_zip:
             with zipfile.ZipFile(source) as archive:
                 check_zip(archive, source.name)
+                if "[Content_Types].xml" not in archive.namelist():
+                    raise UnreadableFile("it is an archive inside an archive, which is not opened; unpack the outer one and land what is in it")
                 _check_workbook(archive)
         workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.read_bytes()))
         sheets, left = {}, MAX_CELLS

@@ -12,7 +12,7 @@ import duckdb
 
 from ingest.feed import Feed
 from ingest.feeds import FEEDS
-from ingest.landing import Arrival, Landed, Landing
+from ingest.landing import Arrival, Landed, Landing, identify
 from ingest.load import LoadSummary, load_landed
 from ingest.source import claims_of
 
@@ -36,10 +36,13 @@ class RawStore:
         declared = next(f for f in self.feeds if f.name == feed)
         if format is None:
             format = self._claimed(feed, name, data) or declared.formats[0].name
-        pattern = declared.format(format).file_name
-        matched = pattern.search(name) if pattern else None
-        parameters = {k: v for k, v in (matched.groupdict() if matched else {}).items() if v}
-        arrival = Arrival(feed, format, name, data, edition_at, parameters=parameters)
+        return self.land_as(feed, declared.format(format).name, name, data, edition_at, declared.format(format).parameters_of(name))
+
+    def land_as(
+        self, feed: str, format: str, name: str, data: bytes, edition_at: datetime | None = None, parameters: dict[str, str] | None = None
+    ) -> Landed | None:
+        """Land one file under a format, whatever it holds; None when it was there."""
+        arrival = Arrival(feed, format, name, data, edition_at, parameters=parameters or {})
         before = len(self.landing.manifest(feed))
 
         class Clock(datetime):
@@ -81,6 +84,11 @@ class RawStore:
         record = dict(zip(names, row, strict=True))
         assert record["rows_read"] == record["rows_loaded"] + record["rows_quarantined"] + record["rows_unchanged"], record
         return record
+
+    def file_of(self, feed: str, landed: Landed | None) -> dict[str, Any]:
+        """The row of `meta.file` that a landed file has for a feed, which may share it with others."""
+        assert landed is not None
+        return self.file(identify(feed, landed.name, landed.sha256, landed.edition_at))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query."""

@@ -498,9 +498,9 @@ def test_real_yields_are_a_feed_of_their_own(store: RawStore) -> None:
         (
             None,
             [("2026-01-05", "b", " "), ("2026-01-05", "c", "2"), ("2026-01-06", "b", "3"), ("2026-01-06", "c", "n.a.")],
-            {"title": 1, "header": 1, "blank": 2},
+            {"title": 1, "header": 1, "blank": 2, "other column": 2},
         ),
-        ("none", [("2026-01-05", "c", "2"), ("2026-01-06", "b", "3")], {"title": 1, "header": 1, "blank": 2, "none": 2}),
+        ("none", [("2026-01-05", "c", "2"), ("2026-01-06", "b", "3")], {"title": 1, "header": 1, "blank": 2, "other column": 2, "none": 2}),
     ],
     ids=["all cells", "cells with a value"],
 )

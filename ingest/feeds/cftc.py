@@ -29,7 +29,7 @@ from ingest.feed import (
     UnreadableFile,
     normalise_header,
 )
-from ingest.reader import LINES, delimited, match_columns, one_by_one
+from ingest.reader import LINES, delimited, json_documents, match_columns, one_by_one, refuse_utf16
 
 if TYPE_CHECKING:
     import duckdb
@@ -173,10 +173,22 @@ def _read_socrata(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
     from warehouse.connection import literal
 
     table = LINES
+    with file.path.open("rb") as stream:
+        start = stream.read(3)
+    refuse_utf16(start, file.name)
     try:
+        # a byte-order mark makes of the array one object; without it the rows are read one by one
         connection.execute(
             f"create or replace temp table {table} as select row_number() over () as _row_number, json as record from read_json_objects({literal(file.path)})"
         )
+        if start == b"\xef\xbb\xbf":
+            connection.execute(
+                f"""
+                create or replace temp table {table} as
+                select row_number() over () as _row_number, record
+                from (select unnest(json_extract(document, '$[*]')) as record from {json_documents([file])})
+                """
+            )
     except duckdb.Error as error:
         raise UnreadableFile(f"{file.name} is not complete JSON ({str(error).splitlines()[0]}); fetch it again") from error
     keys = [key for (key,) in connection.execute(f"select distinct unnest(json_keys(record)) from {table} order by 1").fetchall()]

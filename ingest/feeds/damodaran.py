@@ -23,9 +23,9 @@ PROVIDER = Provider(0.5, "none stated; a personal page, three workbooks a fetch"
 SITE = "https://pages.stern.nyu.edu/~adamodar/"
 LICENCE = "Free, cite Aswath Damodaran, NYU Stern"
 
-# A comma before one or two digits, or in a percentage, is a decimal comma; before three digits it separates thousands.
+# A comma before one or two digits, or in a percentage, is a decimal comma; before three digits it separates thousands. `#DIV/0!` is no value, nor is `Ended`.
 _NUMBER = (
-    "case when regexp_matches({0}, '[0-9]') and {0} not like '#%' "
+    "case when {0} not like '#%' and lower(trim({0})) <> 'ended' "
     "then regexp_replace(trim(regexp_replace({0}, '[*]', '', 'g')), ',([0-9]{{1,2}}|[0-9]+\\s*%)$', '.\\1') else '' end"
 )
 

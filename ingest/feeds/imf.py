@@ -89,6 +89,8 @@ def _read_xml(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFil
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import iterparse
 
+    from warehouse.connection import literal
+
     dataset, prepared, known = "", None, None
     series: dict[str, str] = {}
     rows: dict[str, list[str | None]] = {column: [] for column in ("series_key", *_DIMENSIONS, "period", "value")}
@@ -130,7 +132,7 @@ def _read_xml(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFil
     end = period_end("period")
     kinds = {"projection": f"try_cast({end} as date) > date '{made.date()}'"} if made else {"projection": "false"}
     selected = {
-        "dataset": f"'{dataset}'",
+        "dataset": literal(dataset),
         **{column: column for column in ("series_key", *_DIMENSIONS)},
         "observation_date": end,
         "value": "nullif(value, 'NaN')",  # SDMX for a value that is missing
@@ -149,10 +151,10 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFil
     names = [name.strip().upper() for name in next(csv.reader([line.lstrip("\ufeff")]))]
     missing = [name for name in ("TIME_PERIOD", "OBS_VALUE") if name not in names]
     if missing:
-        raise UnreadableFile(f"column {', '.join(missing)} is missing; the file has {', '.join(names)}")
+        raise UnreadableFile(f"column {', '.join(missing)} is missing; the file has {', '.join(names)}; the provider may have changed the format")
     table = text_table(connection, file, skip=number + 1, width=len(names), delimiter=",")
     at = {name: f"trim(c{place})" for place, name in enumerate(names)}
-    dimensions = {name: at[name] for name in names[: names.index("TIME_PERIOD")] if name not in _ABOUT_THE_MESSAGE}
+    dimensions = {name: at[name] for name in names[: names.index("TIME_PERIOD")] if name not in (*_ABOUT_THE_MESSAGE, "OBS_VALUE")}
     flow = at.get("STRUCTURE_ID") or at["DATAFLOW" if "DATAFLOW" in at else "STRUCTURE"]
     selected = {
         "dataset": rf"regexp_extract({flow}, '^(?:[^:,]*[:,])?\s*([^(,]+)', 1)",

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Delay, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
-from ingest.reader import all_blank, array_lines, blank_lines, decode, header_line, one_by_one, text_table, unpivoted
+from ingest.reader import all_blank, array_lines, blank_lines, decode, header_line, one_by_one, stated_in, text_table, unpivoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -104,9 +104,19 @@ def _read_history(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
                cells.value as holdings
         from (select *, c0 as country from cells) as cells
         join periods using (block, column_name)
-        where trim(cells.c0) not in ('', 'Country') and trim(cells.value) not in ('', '------')
-            and regexp_matches(cells.value, '[0-9]|^\\s*(n\\.a\\.|\\*+)\\s*$')
+        where trim(cells.c0) <> 'Country' and trim(cells.value) not in ('', '------')
+            -- lines without a country are those of the headings, unless they have numbers
+            and (trim(cells.c0) <> '' or regexp_matches(cells.value, '[0-9]'))
     """
+    # amounts under a heading that names no month
+    other = connection.execute(
+        f"""
+        with heads as ({heads}), cells as (select * from {cells})
+        select count(*) from cells join heads using (block, column_name)
+        where heads.month is null and trim(cells.c0) not in ('', 'Country') and regexp_matches(cells.value, '[0-9]')
+        """
+    ).fetchone()
+    assert other is not None
     blank = "coalesce(" + ", ".join(f"nullif(trim({c}), '')" for c in ["c0", *columns]) + ") is null"
     kinds = connection.execute(
         f"""
@@ -118,13 +128,15 @@ def _read_history(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
     return Records(
         sql=sql,
         columns=("country", "observation_date", "series", "holdings"),
-        skipped={file.file_id: dict(kinds)},
+        skipped={file.file_id: dict(kinds) | ({"other column": other[0]} if other[0] else {})},
         edition_dates={file.file_id: day} if (day := _edition(text)) else {},
     )
 
 
 def _read_current(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
     """One record a country and month: title lines, `Country` and months newest first, countries, totals, then `Notes:`."""
+    from warehouse.connection import literal
+
     lines = decode(file.path.read_bytes()).splitlines()
     try:
         number = next(i for i, line in enumerate(lines) if re.match(r"Country\s*\t\s*\d{4}-\d{2}", line))
@@ -135,7 +147,9 @@ def _read_current(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
     width = len(lines[number].split("\t"))
     table = text_table(connection, file, skip=number + 1, width=width, delimiter="\t", ragged=True)
     body = " union all ".join(
-        f"select _row_number, {at} as position, c0 as country, '{month}' as month, c{at} as value from {table}" for at, month in enumerate(months, 1) if month
+        f"select _row_number, {at} as position, c0 as country, {literal(month)} as month, c{at} as value from {table}"
+        for at, month in enumerate(months, 1)
+        if month
     )
     blank = sum(1 for line in lines[number + 1 : end] if not line.strip())
     sql = f"""
@@ -192,7 +206,12 @@ def _read_table(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedF
         },
         value="amount",
         kinds={"blank": all_blank(range(len(names))), "footer": rf"not regexp_full_match(coalesce(c{month}, ''), '\d{{4}}-(0[1-9]|1[0-2])')"},
-        above={"title": number - 1 if number else 0, "header": 2 if number else 1, "blank": blank_lines(file.path, number + 1)},
+        above={
+            "title": number - 1 if number else 0,
+            "header": 2 if number else 1,
+            "blank": blank_lines(file.path, number + 1),
+            "other column": stated_in(connection, lines, [at for at in range(len(names)) if at not in (*cells, country, code, month)]),
+        },
         absent="not published",
     )
 

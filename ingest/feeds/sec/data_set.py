@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from ingest.feed import LandedFile, Request, normalise_header
+from ingest.feed import LandedFile, Request, UnreadableFile, normalise_header
 from ingest.reader import decode, header_line, text_table
 
 if TYPE_CHECKING:
@@ -36,14 +36,19 @@ def archives(page: str, name: str, pattern: re.Pattern[str], wanted: Callable[[r
     return Request(page, name, following=following, lands=False)
 
 
-def table_of(connection: duckdb.DuckDBPyConnection, file: LandedFile, path: Path, name: str, columns: Iterable[str]) -> str:
+def table_of(
+    connection: duckdb.DuckDBPyConnection, file: LandedFile, path: Path, name: str, columns: Sequence[str], *, required: Collection[str] = ("accession_number",)
+) -> str:
     """A tab-separated table with one header line as temporary table `name` with `_row_number` and `columns` as text; returns its name.
 
-    Columns are found by their title whatever its case and place; one that the file lacks is null. Tabs are not allowed within
+    Columns are found by their title whatever its case and place; one that the file lacks is null, or when it is `required` the file cannot be
+    read (UnreadableFile). Tabs are not allowed within
     fields, and quotes are text (fund names have single ones), so a field is only freed of quotes that enclose all of it.
     """
     number, line, _ = header_line(path, re.compile(r"\t"))
     headers = [normalise_header(title) for title in line.split("\t")]
+    if missing := [title for title in columns if title in required and title not in headers]:
+        raise UnreadableFile(f"column {', '.join(missing)} is missing; the table has {', '.join(headers)}; the provider may have changed the format")
     table = text_table(connection, replace(file, path=path), skip=number + 1, width=len(headers), delimiter="\t", quoted=False)
     bare = r"""case when {0} like '"%"' and length(trim({0})) > 1 then replace(substr(trim({0}), 2, length(trim({0})) - 2), '""', '"') else {0} end"""
     body = ", ".join(f"{bare.format(f'c{headers.index(title)}')} as {title}" if title in headers else f"null::varchar as {title}" for title in columns)

@@ -36,7 +36,7 @@ from ingest.feed import (
 from ingest.feeds.sec import seed
 from ingest.feeds.sec.company import filings, submissions
 from ingest.feeds.sec.data_set import archives, table_of
-from ingest.reader import decode, one_by_one, sheet_table, typed_lines
+from ingest.reader import decode, one_by_one, refuse_utf16, sheet_table, typed_lines
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -160,7 +160,8 @@ def _filing(file: LandedFile) -> _Filing:
     The accession number and filing date stand in the submission text, else the number in the file's name. A primary document alone does
     not say when it was filed: the date of its signature stands for it, and its manager, period and type for the number.
     """
-    content = file.path.read_bytes()
+    content = file.path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    refuse_utf16(content, file.name)
     found = _Filing()
     stated = _ACCESSION.search(file.name)
     if stated:

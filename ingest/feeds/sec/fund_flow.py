@@ -162,7 +162,8 @@ def _read_data_set(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Land
     filed, registered = file.beside(r"(^|/)SUBMISSION\.tsv$"), file.beside(r"(^|/)REGISTRANT\.tsv$")
     if not filed or not registered:
         raise UnreadableFile(f"{file.name} lies without SUBMISSION.tsv and REGISTRANT.tsv of its archive, which say when and by whom; land the whole zip")
-    funds = table_of(connection, file, file.path, "nport_fund", ("accession_number", "series_id", "series_name", "net_assets", *_FLOWS))
+    of_fund = ("accession_number", "series_id", "series_name", "net_assets", *_FLOWS)
+    funds = table_of(connection, file, file.path, "nport_fund", of_fund, required=of_fund)
     submissions = table_of(connection, file, filed, "nport_submission", ("accession_number", "filing_date", "file_num", "sub_type", "report_date"))
     registrants = table_of(connection, file, registered, "nport_registrant", ("accession_number", "cik", "file_num"))
     flows = ", ".join(f"fund.{flow}" for flow in _FLOWS)

@@ -114,7 +114,7 @@ def _read_list(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFi
     found = {column: places[name.lower()] for column, wanted in _LISTED.items() for name in wanted if name.lower() in places}
     missing = [column for column in ("cik", "ticker") if column not in found]
     if missing:
-        raise UnreadableFile(f"{', '.join(missing)} is missing; the file has {', '.join(fields or ())}")
+        raise UnreadableFile(f"{', '.join(missing)} is missing; the file has {', '.join(fields or ())}; the provider may have changed the format")
     selected = {
         **found,
         "cik": f"lpad({found['cik']}, 10, '0')",
