@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -324,7 +324,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
     connection.execute(_REJECTED)
     dropped = _dropped(connection)
     outcomes = {landed.file_id: FileOutcome(landed, is_dropped=landed.file_id in dropped) for landed in files}
-    paths: dict[str, int] = {}
+    paths: dict[str, list[int]] = {}
     with ExitStack() as stack:
         by_format: dict[str, list[LandedFile]] = {}
         for landed in files:
@@ -332,7 +332,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, f
             try:
                 for piece in _pieces(stack, feed, landing, landed, outcome):
                     by_format.setdefault(piece.format, []).append(piece)
-                    paths[str(piece.path)] = landed.file_id
+                    paths.setdefault(str(piece.path), []).append(landed.file_id)
             except UnreadableFile as error:
                 outcome.status, outcome.message = "quarantined", str(error)
             except OSError as error:
@@ -428,8 +428,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: di
         outcomes[file_id].edition_at = datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: dict[str, int]) -> None:
-    """Lines the CSV reader could not split go to `rejected` with their line and reason."""
+def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, Sequence[int]]) -> None:
+    """Lines the CSV reader could not split go to `rejected` with their line and reason, for each file of the path: editions of one content share it."""
     found = connection.execute("select count(*) from duckdb_tables() where temporary and table_name = 'reject_line'").fetchone()
     if not found or not found[0]:
         return
@@ -441,7 +441,7 @@ def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: dict[str, int
         group by all
         """
     ).fetchall()
-    rows = [(paths[path], line, text.strip()[:2000], message.splitlines()[0]) for path, line, text, message in lines if path in paths]
+    rows = [(file_id, line, text.strip()[:2000], message.splitlines()[0]) for path, line, text, message in lines for file_id in paths.get(path, ())]
     if rows:
         connection.executemany("insert into rejected values (?, ?, ?, ?)", rows)
 
@@ -954,7 +954,7 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
                         connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {names} from ({record.sql}) as records")
                         for kind, count in record.skipped.get(piece.file_id, {}).items():
                             outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
-                    _collect_rejects(connection, {str(piece.path): piece.file_id})
+                    _collect_rejects(connection, {str(piece.path): [piece.file_id]})
         except UNREADABLE as error:
             connection.execute("rollback")
             connection.execute("begin")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import functools
 import math
+import traceback
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from ingest.secrets import holds_secret, masked
 from warehouse.build import build_in_progress, record_failure, start_build
 from warehouse.connection import connect, connect_published, literal, quote, writer_lock
 from warehouse.settings import Settings, WrongUse, load_settings
@@ -23,6 +25,10 @@ WAIT_SECONDS = 60  # a stage waits this long for another process to finish writi
 
 class GateFailed(Exception):
     """A critical check failed: the build stops and the one published before stays."""
+
+
+class StageFailed(Exception):
+    """A stage failed with an error that holds a secret; the message says what, without it."""
 
 
 def build_settings() -> Settings:
@@ -61,7 +67,11 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                     raise
                 except Exception as error:
                     record_failure(settings, label, str(error))
-                    raise
+                    if not holds_secret("".join(traceback.format_exception(error)).encode(), settings.secrets()):
+                        raise
+                    said = masked(f"{type(error).__name__}: {error}", settings.secrets())
+            # raised outside the handler: whoever logs the first error would log the secret with it
+            raise StageFailed(said)
 
         return run
 
