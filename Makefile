@@ -10,13 +10,14 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: refresh test lint lock bench detection faults up clean help
+.PHONY: refresh test lint lock audit bench detection faults up clean help
 
 help:
 	@echo "make refresh [SOURCE=sample|live|replay:FOLDER]   build and publish the warehouse"
 	@echo "make test                                        run the tests"
 	@echo "make lint                                        ruff, mypy, sqlfluff"
 	@echo "make lock                                        resolve requirements.lock again"
+	@echo "make audit                                       look for known vulnerabilities in the locked packages"
 	@echo "make bench                                       measure against bare DuckDB"
 	@echo "make faults                                      kill refreshes at 50 points, fill the disk, and refresh again"
 	@echo "make detection                                   measure how soon a retreat is found, against simpler rules"
@@ -44,6 +45,9 @@ lint: $(VENV)/.installed
 
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
+
+audit: $(VENV)/.installed
+	@$(BIN)/python -m tests.audit
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.form_13f

@@ -376,7 +376,7 @@ def _calendar_complete(build: BuildUnderCheck, feed: Feed) -> Check:
                 group by series
                 having count(*) >= 10
                 union all
-                select 'whole feed', true, min(observed_on), max(observed_on), '{STEPS[feed.cadence]}'
+                select 'whole feed', true, min(observed_on), max(observed_on), {literal(STEPS[feed.cadence])}
                 from observed
             ),
             calendar as (
@@ -535,7 +535,7 @@ def _distribution(build: BuildUnderCheck, feed: Feed) -> Iterable[Check]:
         )
         """
     )
-    later = "".join(f" and measure <> '{name}'" for name in COME_LATER.get(feed.name, ()))
+    later = "".join(f" and measure <> {literal(name)}" for name in COME_LATER.get(feed.name, ()))
     values_lost = query(
         f"""
         select
@@ -544,7 +544,7 @@ def _distribution(build: BuildUnderCheck, feed: Feed) -> Iterable[Check]:
             count(*) filter (where age > 5 and value is null) as null_before,
             count(*) filter (where age > 5) as observations_before
         from observed
-        where not starts_with(measure, '{OFTEN_WITHHELD}'){later}
+        where not starts_with(measure, {literal(OFTEN_WITHHELD)}){later}
         group by all
         having null_of_newest_5 >= 3 and observations_before >= 8 and null_before < 0.2 * observations_before
         order by all

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -449,8 +449,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: di
         outcomes[file_id].edition_at = datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: dict[str, list[int]]) -> None:
-    """Lines the CSV reader could not split go to `rejected` with their line and reason."""
+def _collect_rejects(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, Sequence[int]]) -> None:
+    """Lines the CSV reader could not split go to `rejected` with their line and reason, for each file of the path: editions of one content share it."""
     found = connection.execute("select count(*) from duckdb_tables() where temporary and table_name = 'reject_line'").fetchone()
     if not found or not found[0]:
         return

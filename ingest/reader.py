@@ -281,7 +281,7 @@ def text_table(
         create or replace temp table {LINES} as
         select row_number() over () as _row_number, *
         from read_csv({literal(path)}, delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, header = false,
-                      skip = {skip}, auto_detect = false, columns = {{{columns}}}, encoding = '{encoding}',
+                      skip = {skip}, auto_detect = false, columns = {{{columns}}}, encoding = {literal(encoding)},
                       null_padding = {str(ragged).lower()}, store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
             """
         )
@@ -626,12 +626,12 @@ def typed_lines(header: str, *, delimiter: str) -> Reader:
         found = match_columns(feed, names)
         named = {at: name for name, at in found.items()}
         types = {named.get(at, f"c{at}"): feed.column(named[at]).type.replace("TEXT", "VARCHAR") if at in named else "VARCHAR" for at in range(len(names))}
-        encoding = text_encoding(file.path)
+        encoding = literal(text_encoding(file.path))
         columns = ", ".join(f"{literal(name)}: {literal(type_)}" for name, type_ in types.items())
         sql = f"""
             select {file.file_id} as _file_id, {", ".join(map(quote, found))}
             from read_csv({literal(file.path)}, delim = {literal(delimiter)}, quote = '', escape = '', header = false, skip = {number + 1}, auto_detect = false,
-                          columns = {{{columns}}}, encoding = '{encoding}', store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
+                          columns = {{{columns}}}, encoding = {encoding}, store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
         """
         return Records(sql=sql, columns=tuple(found), skipped={file.file_id: {"header": number + 1}})
 
@@ -710,7 +710,7 @@ def delimited_files(
             create or replace temp table {LINES} as
             select row_number() over () as _line, *
             from read_csv([{paths}], delim = {literal(delimiter)}, quote = {mark}, escape = {mark}, header = false, skip = {number + 1},
-                          auto_detect = false, columns = {{{shape}}}, encoding = '{encoding}', filename = '_path', null_padding = {str(counted).lower()},
+                          auto_detect = false, columns = {{{shape}}}, encoding = {literal(encoding)}, filename = '_path', null_padding = {str(counted).lower()},
                           store_rejects = true, rejects_scan = 'reject_scan', rejects_table = 'reject_line')
             """
         )

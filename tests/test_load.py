@@ -468,6 +468,15 @@ def test_rows_read_are_loaded_quarantined_or_unchanged(store: RawStore) -> None:
     assert store.rows("select count(*) from meta.quarantine") == [(4,)]
 
 
+def test_lines_of_editions_that_share_their_bytes_are_counted_in_each(store: RawStore) -> None:
+    """They lie at one path and are read together."""
+    text = readings("A,2026-01-05,1,x", "B,2026-01-05,1,x,more,fields")
+    landed = [store.land("readings", name, text, edition_at=utc(2026, 1, 10)) for name in ("a.csv", "copy.csv")]
+    store.load()
+    assert [store.file(line.file_id)["rows_read"] for line in landed if line] == [2, 2]
+    assert store.rows("select count(distinct file_id), count(*) from meta.quarantine") == [(2, 2)]
+
+
 @pytest.mark.parametrize("stage", ["_append_versions", "_record_files"])
 def test_a_crash_leaves_nothing_and_a_rerun_equals_an_undisturbed_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     stores = [RawStore(tmp_path / name, [READINGS]) for name in ("disturbed", "undisturbed")]

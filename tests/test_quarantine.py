@@ -473,7 +473,7 @@ def expected(editions: list[tuple[int, list[str] | None]], decided: dict[tuple[i
     return counts
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(steps=st.lists(STEP, min_size=2, max_size=8))
 def test_files_add_up_after_any_steps(steps: list[Any], tmp_path_factory: pytest.TempPathFactory) -> None:
     """Editions old and new, releases and drops, in any order: each file has the counts that it should, and the rebuild is the same after all."""

@@ -10,7 +10,7 @@ import html
 import importlib
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -116,9 +116,30 @@ def send(settings: Settings, context: Mapping[str, Any], title: str, message: st
     for path, arguments in notifier_paths(settings.notify or ""):
         try:
             notifier = make_notifier(path, arguments, said)
+            notifier.notify = _without_secrets(notifier.notify, settings)
             notifier({**context, "ebbtide": said})
         except Exception as error:
-            _log.error("%s has not been told: %s", path, masked(f"{type(error).__name__}: {error}", settings.secrets()))
+            why = str(error) if isinstance(error, NotTold) else f"{type(error).__name__}: {error}"
+            _log.error("%s has not been told: %s", path, masked(why, settings.secrets()))
+
+
+class NotTold(Exception):
+    """A notifier failed; the message says how, without secrets."""
+
+
+def _without_secrets(notify: Callable[[Any], None], settings: Settings) -> Callable[[Any], None]:
+    """What a notifier does, with secrets masked in its failure: `BaseNotifier` logs that before anybody else sees it."""
+
+    def run(context: Any) -> None:
+        try:
+            notify(context)
+        except Exception as error:
+            said = masked(f"{type(error).__name__}: {error}", settings.secrets())
+        else:
+            return
+        raise NotTold(said)
+
+    return run
 
 
 def notifier_paths(setting: str) -> list[tuple[str, dict[str, str]]]:

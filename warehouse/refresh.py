@@ -9,6 +9,7 @@ import functools
 import json
 import math
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from ingest.secrets import holds_secret, masked
 from warehouse.build import build_in_progress, record_failure, start_build
 from warehouse.connection import Damaged, connect, connect_published, damage_in_words, is_damaged, literal, quote, writer_lock
 from warehouse.disk import DiskFull, explained, is_full
@@ -34,6 +36,10 @@ class GateFailed(Exception):
 
 class Overtaken(WrongUse):
     """Another refresh has opened a build of its own since: this one may not go on in the other's tables."""
+
+
+class StageFailed(Exception):
+    """A stage failed with an error that holds a secret; the message says what, without it."""
 
 
 def build_settings() -> Settings:
@@ -95,7 +101,11 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                         raise
                     except Exception as error:
                         record_failure(settings, label, str(error))
-                        raise
+                        if not holds_secret("".join(traceback.format_exception(error)).encode(), settings.secrets()):
+                            raise
+                        said = masked(f"{type(error).__name__}: {error}", settings.secrets())
+                # raised outside the handler: whoever logs the first error would log the secret with it
+                raise StageFailed(said)
 
         return run
 
@@ -134,13 +144,14 @@ def fetch(name: str, start: date | None = None, end: date | None = None, *, agai
     is not set, KeyError when there is no such provider or feed. A failure without a window stays noted (`failed_fetches`) until the provider
     answers again.
     """
-    record = _failure_record(build_settings(), name)
+    settings = build_settings()
+    record = _failure_record(settings, name)
     try:
         done = _fetch(name, start, end, again=again)
     except Exception as error:
         if start is None and end is None:
             with suppress(OSError):  # a disk that is full keeps the note from being written, too
-                _note_failure(record, str(error) or type(error).__name__)
+                _note_failure(record, masked(str(error) or type(error).__name__, settings.secrets()))
         raise
     record.unlink(missing_ok=True)
     return done

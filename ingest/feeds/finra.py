@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request
 from ingest.reader import delimited, delimited_files, json_records, spreadsheet
+from warehouse.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -113,7 +114,7 @@ _SHORT_INTEREST = {
 def _json_lines(fields: Mapping[str, str]) -> str:
     """SQL of the rows of an answer, one struct `line` each."""
     shape = json.dumps([dict.fromkeys(fields.values(), "VARCHAR")])
-    return f"select _file_id, unnest(from_json(document, '{shape}')) as line from documents"
+    return f"select _file_id, unnest(from_json(document, {literal(shape)})) as line from documents"
 
 
 def _read_short_interest(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> list[Records]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Delay, Feed, FetchWindow, Format, Key, LandedFile, Provider, PublicationLag, Records, Request, UnreadableFile
 from ingest.reader import columns_as_rows, json_documents, json_records
+from warehouse.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -133,7 +134,7 @@ def _read_api(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence
     rows = f"""
         select _file_id, series_id, (document ->> '$.realtime_start') = (document ->> '$.realtime_end') as one_vintage,
                {is_window} as is_window, document ->> '$.realtime_start' as window_start,
-               unnest(from_json(document -> '$.observations', '{observation}')) as observation
+               unnest(from_json(document -> '$.observations', {literal(observation)})) as observation
         from documents
     """
     return json_records(
@@ -159,7 +160,7 @@ def _read_information(connection: duckdb.DuckDBPyConnection, feed: Feed, files: 
     return json_records(
         feed,
         files,
-        f"select _file_id, unnest(from_json(document -> '$.seriess', '{layout}')) as series from documents",
+        f"select _file_id, unnest(from_json(document -> '$.seriess', {literal(layout)})) as series from documents",
         {
             "series_id": "series.id",
             "observation_date": "left(series.last_updated, 10)",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Delay, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
 from ingest.reader import all_blank, array_lines, blank_lines, decode, header_line, one_by_one, stated_in, text_table, unpivoted
+from warehouse.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,7 +88,7 @@ def _read_history(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
         f"unpivot include nulls (value for column_name in ({', '.join(columns)})))"
     )
     heads = " union all ".join(
-        f"select block, '{c}' as column_name, try_strptime(trim(above.{c}) || ' ' || trim({c}), '%b %Y') as month, "
+        f"select block, {literal(c)} as column_name, try_strptime(trim(above.{c}) || ' ' || trim({c}), '%b %Y') as month, "
         rf"regexp_extract(two_above.{c}, '^\W*([IVX]+)\W*$', 1) as series from {table}_block where trim(c0) = 'Country'"
         for c in columns
     )
@@ -238,8 +239,6 @@ def _read_continuous(connection: duckdb.DuckDBPyConnection, feed: Feed, files: S
 
     The document has over 4,000 series of 500 months, and is read series by series.
     """
-    from warehouse.connection import literal
-
     for file in files:
         with array_lines(file.path, "series") as (lines, outside):
             series = f"""

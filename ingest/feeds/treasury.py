@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Reader, Records, Request, Requests
 from ingest.reader import columns_as_rows, json_records
+from warehouse.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,7 +64,7 @@ def _read_cash(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequenc
     return json_records(
         feed,
         files,
-        f"select _file_id, unnest(from_json(document -> '$.data', '{row}')) as line from documents",
+        f"select _file_id, unnest(from_json(document -> '$.data', {literal(row)})) as line from documents",
         {
             "observation_date": "line.record_date",
             "account_line": "line.account_type",

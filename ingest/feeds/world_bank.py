@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, Provider, PublicationLag, Records, Request, UnreadableFile
 from ingest.reader import json_documents, json_records, one_by_one, period_end
+from warehouse.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,7 +47,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -
     (records,) = json_records(
         feed,
         [file],
-        f"select _file_id, unnest(from_json(document -> '$[1]', '{row}')) as line from documents",
+        f"select _file_id, unnest(from_json(document -> '$[1]', {literal(row)})) as line from documents",
         {
             "indicator_id": "line.indicator.id",
             "country_code": "line.country.id",

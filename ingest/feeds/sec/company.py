@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request, UnreadableFile
 from ingest.feeds.sec import seed
 from ingest.reader import json_documents, json_records, one_by_one
+from warehouse.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,8 +109,8 @@ def _read_filings(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
         raise UnreadableFile(f"the columns of the list do not have one length ({shown}); fetch it again")
     if not (cik or of_name):
         raise UnreadableFile("neither the file nor its name says whose filings these are; name it CIK<ten digits>-submissions-<number>.json as the SEC does")
-    unnested = ", ".join(f"""unnest(from_json({lists} -> '{name}', '["VARCHAR"]')) as {column}""" for column, name in _COLUMNS.items())
-    rows = f"select _file_id, lpad(coalesce(document ->> 'cik', '{of_name}'), 10, '0') as cik, {unnested} from documents"
+    unnested = ", ".join(f"""unnest(from_json({lists} -> {literal(name)}, '["VARCHAR"]')) as {column}""" for column, name in _COLUMNS.items())
+    rows = f"select _file_id, lpad(coalesce(document ->> 'cik', {literal(of_name)}), 10, '0') as cik, {unnested} from documents"
     (records,) = json_records(feed, [file], rows, {"cik": "cik"} | {column: column for column in _COLUMNS})
     return records
 

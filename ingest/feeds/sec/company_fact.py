@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, PublicationLag, Records, Request
 from ingest.feeds.sec import seed
 from ingest.reader import json_documents
+from warehouse.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,7 +75,7 @@ def _records(connection: duckdb.DuckDBPyConnection, file_id: int, files: Sequenc
         f"""
         create or replace temp table company_fact as
         with listed as (
-            select cik, taxonomy, tag, unit, from_json(list, '{_FACTS}') as list from company_fact_list where is_wanted
+            select cik, taxonomy, tag, unit, from_json(list, {literal(_FACTS)}) as list from company_fact_list where is_wanted
         ),
         facts as (
             select cik, taxonomy, tag, unit, unnest(list) as fact, generate_subscripts(list, 1) as place from listed
