@@ -268,7 +268,9 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
     try:
         for record in declared.reader(connection, feed, pieces):
             _insert(connection, record, outcomes, record.files or ids)
-    except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+    except Exception as error:
+        if not _is_of_the_file(error):
+            raise
         connection.execute("delete from incoming where list_contains(?::bigint[], _file_id)", [ids])
         for file_id, kinds in skipped.items():
             outcomes[file_id].skipped = kinds
@@ -278,6 +280,14 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
         else:
             outcome = outcomes[ids[0]]
             outcome.status, outcome.message = "quarantined", _said(error, f" as {declared.name}")
+
+
+def _is_of_the_file(error: Exception) -> bool:
+    """Whether a reader failed for what is in the file: a damaged one may be anything, and so may what a reader stumbles over in it.
+
+    What the disk or the memory lacks is no fault of the file.
+    """
+    return not isinstance(error, OSError | MemoryError)
 
 
 def _said(error: Exception, form: str = "") -> str:
@@ -820,7 +830,9 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
                         for kind, count in record.skipped.get(piece.file_id, {}).items():
                             outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
                     _collect_rejects(connection, {str(piece.path): [piece.file_id]})
-        except (UnreadableFile, duckdb.Error, UnicodeError, ValueError) as error:
+        except Exception as error:
+            if not _is_of_the_file(error):
+                raise
             connection.execute("rollback")
             connection.execute("begin")
             outcome.status, outcome.message, outcome.skipped = "quarantined", _said(error), {}
