@@ -254,7 +254,7 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
             # a file that landed for several feeds, in a form that holds nothing of this one
             outcome.may_be_empty, outcome.message = True, f"holds no records of feed {feed.name}"
             return []
-        if any(looks_like_html(head) for head in heads):
+        if heads and all(looks_like_html(head) for head in heads):
             raise UnreadableFile("the file is a web page, not data: the provider answered with an error page; fetch it again later")
         raise UnreadableFile(f"not in a format of feed {feed.name} ({', '.join(f.name for f in feed.formats)}); the provider may have changed it")
     return pieces
@@ -310,6 +310,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: di
             outcomes[file_id].skipped[kind] = outcomes[file_id].skipped.get(kind, 0) + count
     for file_id in file_ids:
         outcomes[file_id].columns.update(record.columns)
+    for file_id, remark in record.remarks.items():
+        outcomes[file_id].message = remark
     for file_id, day in record.edition_dates.items():
         outcomes[file_id].edition_at = datetime(day.year, day.month, day.day, tzinfo=UTC)
 

@@ -35,9 +35,7 @@ ODD_TEXTS = (
 )
 TOGETHER = 20  # files a load
 SECONDS_A_LOAD = 300  # a load of so few kilobytes that takes longer hangs
-WHAT_TO_DO = (
-    r"fetch it again|provider may have changed|provider answered|save it|unpack|quarantine list|name it|call it|land the whole|see |check |not a complete"
-)
+WHAT_TO_DO = r"fetch it again|provider may have changed|provider answered|save it|unpack|quarantine list|name it|call it|land the whole|check "
 
 
 def damaged(subject: Subject, chance: random.Random) -> tuple[bytes, str]:
