@@ -223,7 +223,8 @@ class Records:
 
     `sql` selects one row a record: `_file_id`, `_row_number` (from 1 in its file) and the feed's columns named in
     `columns`, as VARCHAR. `skipped` counts by file the lines that are not records, by kind (title, header, footer, blank,
-    holiday). `edition_dates` holds the date a file says it was made, where it says so. `files` are the ids of the files the
+    holiday). `edition_dates` holds the date a file says it was made, where it says so, `remarks` what should be known of a file that is read
+    all the same. `files` are the ids of the files the
     records come from, all that were asked for when empty.
     """
 
@@ -232,6 +233,7 @@ class Records:
     files: tuple[int, ...] = ()
     skipped: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     edition_dates: Mapping[int, date] = field(default_factory=dict)
+    remarks: Mapping[int, str] = field(default_factory=dict)
 
 
 Reader: TypeAlias = "Callable[[duckdb.DuckDBPyConnection, Feed, Sequence[LandedFile]], Iterable[Records]]"

@@ -74,9 +74,6 @@ create table if not exists meta.filing (feed varchar, filing varchar, file_id bi
 
 _REJECTED = "create or replace temp table rejected (_file_id bigint, row_number bigint, line varchar, reason varchar)"
 
-# What a reader raises for a file that it cannot read; RecursionError for one that is nested too deeply.
-UNREADABLE = (UnreadableFile, duckdb.Error, UnicodeError, ValueError, RecursionError)
-
 _REPEATED_KEY = "the key stands more than once with different values"
 
 # Released rows of `checked`: taken, with what is wrong with them beside.
@@ -392,7 +389,7 @@ def _pieces(stack: ExitStack, feed: Feed, landing: Landing, landed: Landed, outc
             # a file that landed for several feeds, in a form that holds nothing of this one
             outcome.may_be_empty, outcome.message = True, f"holds no records of feed {feed.name}"
             return []
-        if any(looks_like_html(head) for head in heads):
+        if heads and all(looks_like_html(head) for head in heads):
             raise UnreadableFile("the file is a web page, not data: the provider answered with an error page; fetch it again later")
         raise UnreadableFile(f"not in a format of feed {feed.name} ({', '.join(f.name for f in feed.formats)}); the provider may have changed it")
     return pieces
@@ -406,7 +403,7 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
     try:
         for record in declared.reader(connection, feed, pieces):
             _insert(connection, record, outcomes, record.files or ids)
-    except UNREADABLE as error:
+    except Exception as error:
         if _is_of_the_machine(error):
             raise
         connection.execute("delete from incoming where list_contains(?::bigint[], _file_id)", [ids])
@@ -428,8 +425,11 @@ def _said(error: Exception, form: str = "") -> str:
 
 
 def _is_of_the_machine(error: Exception) -> bool:
-    """Whether an error says nothing about the file: the disk is full, memory runs out, or the database can no longer be used."""
-    return is_full(error) or isinstance(error, duckdb.FatalException | duckdb.OutOfMemoryException)
+    """Whether an error says nothing about the file: the disk or the memory lacks room, or the database can no longer be used.
+
+    Anything else a reader stumbles over is in the file: a damaged one may be anything.
+    """
+    return is_full(error) or isinstance(error, OSError | MemoryError | duckdb.FatalException | duckdb.OutOfMemoryException)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: dict[int, FileOutcome], file_ids: Sequence[int]) -> None:
@@ -445,6 +445,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: di
             outcomes[file_id].skipped[kind] = outcomes[file_id].skipped.get(kind, 0) + count
     for file_id in file_ids:
         outcomes[file_id].columns.update(record.columns)
+    for file_id, remark in record.remarks.items():
+        outcomes[file_id].message = remark
     for file_id, day in record.edition_dates.items():
         outcomes[file_id].edition_at = datetime(day.year, day.month, day.day, tzinfo=UTC)
 
@@ -994,7 +996,7 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
                             for kind, count in record.skipped.get(piece.file_id, {}).items():
                                 outcome.skipped[kind] = outcome.skipped.get(kind, 0) + count
                         _collect_rejects(connection, {str(piece.path): [piece.file_id]})
-            except UNREADABLE as error:
+            except Exception as error:
                 if _is_of_the_machine(error):
                     raise
                 connection.execute("rollback")

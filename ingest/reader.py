@@ -60,10 +60,12 @@ def check_zip(archive: zipfile.ZipFile, name: str) -> None:
         if member.header_offset + LOCAL_HEADER_BYTES + member.compress_size > following.header_offset:
             raise UnreadableFile(f"{name} holds members that overlap, {member.filename!r} and {following.filename!r}: refused as a zip bomb")
     if expanded > MAX_EXPANDED_BYTES or (expanded > 10 * 1024**2 and expanded / packed > MAX_EXPANSION_RATIO):
-        raise UnreadableFile(f"{name} would expand from {packed:,} to {expanded:,} bytes: refused as a zip bomb")
+        raise UnreadableFile(f"{name} would expand from {packed:,} to {expanded:,} bytes: refused as a zip bomb; look at what was landed, and fetch it again")
     for member in members:
         if member.filename.startswith(("/", "\\")) or ".." in Path(member.filename.replace("\\", "/")).parts:
-            raise UnreadableFile(f"{name} holds a member with the unsafe path {member.filename!r}: refused")
+            raise UnreadableFile(
+                f"{name} holds a member with the unsafe path {member.filename!r}: refused; look at where the file comes from, and fetch it again"
+            )
 
 
 class _File:
@@ -144,7 +146,7 @@ def _unpack(packed: IO[bytes] | gzip.GzipFile, target: Path, limit: int | None =
         while block := packed.read(1 << 20):
             size += len(block)
             if limit is not None and size > limit:
-                raise UnreadableFile(f"it expands beyond {size:,} bytes: refused as a gzip bomb")
+                raise UnreadableFile(f"it expands beyond {size:,} bytes: refused as a gzip bomb; look at what was landed, and fetch it again")
             unpacked.write(block)
     part.replace(target)
 
@@ -589,7 +591,7 @@ def columns_as_rows(header: str, *, name: str, value: str, name_of: Callable[[st
         headings = next(csv.reader([line.lstrip("\ufeff")]))
         series = {at: {name: named} for at, heading in enumerate(headings) if at and (named := name_of(heading)) is not None}
         if not series:
-            raise UnreadableFile(f"no column of the file is a series; it has {', '.join(headings)}")
+            raise UnreadableFile(f"no column of the file is a series; it has {', '.join(headings)}; the provider may have changed the format")
         table = text_table(connection, file, skip=number + 1, width=len(headings), delimiter=",")
         return unpivoted(
             connection,
@@ -1047,7 +1049,7 @@ def find_header(sheets: Mapping[str, list[list[Any]]], pattern: re.Pattern[str])
         for number, row in enumerate(rows[:HEADER_LINES]):
             if pattern.search("\t".join(_cell(cell) for cell in row)):
                 return rows, number
-    raise UnreadableFile(f"no sheet has a header row like {pattern.pattern!r}; sheets: {', '.join(sheets)}")
+    raise UnreadableFile(f"no sheet has a header row like {pattern.pattern!r}; sheets: {', '.join(sheets)}; the provider may have changed the format")
 
 
 def _at_columns(rule: str, found: Mapping[str, int]) -> str:

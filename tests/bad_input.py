@@ -427,7 +427,6 @@ def _zipped(subject: Subject) -> bytes | None:
 
 
 WEB_PAGE = b"<!DOCTYPE html>\n<html><head><title>503</title></head><body>Service Unavailable</body></html>"
-WHAT_TO_DO = "fetch it again|the provider may have changed|save it as|unpack"
 CHANGED = "the provider may have changed"
 
 
@@ -515,6 +514,7 @@ CASES: dict[str, Case] = {
     "truncated gzip": Case(same_bytes(lambda content: gzip.compress(content, mtime=0)[:-9]), Refused("damaged gzip.*fetch it again"), suffix=".gz"),
     "zip": Case(_zipped, Same()),
     "truncated zip": Case(lambda subject: (_zipped(subject) or subject.good.content)[:-30], Refused("damaged zip.*fetch it again")),
+    "the same file again": Case(same_bytes(lambda content: content), Same()),
     # encoding and ends of lines
     "byte-order mark": Case(of_characters(lambda text: text.encode("utf-8-sig")), Same()),
     "UTF-16": Case(

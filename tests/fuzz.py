@@ -25,6 +25,7 @@ from bad_input import Subject, store_of, subject_of
 from good_files import FIRST_EDITION, FORMATS, Text, Zip, good_files
 
 from ingest.feed import UnreadableFile
+from ingest.landing import Landed
 from ingest.source import claims_of
 
 ODD_TEXTS = (
@@ -32,10 +33,9 @@ ODD_TEXTS = (
     *("9999-12-31", "0000-00-00", "20231301", "'", '"', "';--", "\\", "\t", "\n", "\x00", "\u00a0", "\ufeff", "\u202e", "{}", "[]", "&a;", "%", "$", "=1+1"),
     *("9" * 400, "x" * 5000, "é", "日本", "🜚"),
 )
-SECONDS_A_LOAD = 120  # a load of a few kilobytes that takes longer hangs
-WHAT_TO_DO = (
-    r"fetch it again|provider may have changed|provider answered|save it|unpack|quarantine list|name it|call it|land the whole|see |check |not a complete"
-)
+TOGETHER = 20  # files a load
+SECONDS_A_LOAD = 300  # a load of so few kilobytes that takes longer hangs
+WHAT_TO_DO = r"fetch it again|provider may have changed|provider answered|save it|unpack|quarantine list|name it|call it|land the whole|check "
 
 
 def damaged(subject: Subject, chance: random.Random) -> tuple[bytes, str]:
@@ -139,15 +139,20 @@ class Bench:
             for feed in self.store.feeds
         ]
 
-    def try_(self, content: bytes) -> None:
-        """Load a damaged edition. Raises Broken, or whatever the load raises."""
-        good = self.good
-        self._claim(content)
-        edition = FIRST_EDITION + timedelta(hours=next(self.hours))
-        landed = self.store.land_as(good.landed_with, good.format, good.name, content, edition, self.subject.parameters)
+    def try_(self, contents: Sequence[bytes]) -> None:
+        """Load damaged editions together. Raises Broken, or whatever the load raises."""
+        good, landed = self.good, []
+        for content in contents:
+            self._claim(content)
+            edition = FIRST_EDITION + timedelta(hours=next(self.hours))
+            landed.append(self.store.land_as(good.landed_with, good.format, good.name, content, edition, self.subject.parameters))
         self.store.load()
         if self._rows_of_good() != self.loaded:
             raise Broken("rows that were loaded before have changed")
+        for content, file in zip(contents, landed, strict=True):
+            self._check(content, file)
+
+    def _check(self, content: bytes, landed: Landed | None) -> None:
         for feed in self.store.feeds:
             file = self.store.file_of(feed.name, landed)  # checks the sum
             message = file["message"]
@@ -159,7 +164,7 @@ class Bench:
             refused = self.store.rows(f"select count(*), count(nullif(reason, '')) from meta.quarantine where file_id = {file['file_id']}")[0]
             if refused != (file["rows_quarantined"],) * 2:
                 raise Broken(f"feed {feed.name}: {refused[0]} rows are in quarantine, {file['rows_quarantined']} are said to be, {refused[1]} with a reason")
-        self._count_lines(content, self.store.file_of(good.feed, landed))
+        self._count_lines(content, self.store.file_of(self.good.feed, landed))
 
     def _claim(self, content: bytes) -> None:
         """A file that is damaged is claimed or not: anything but UnreadableFile would stop the survey of a folder."""
@@ -198,6 +203,20 @@ def _limit() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def _rule_broken(bench: Bench, contents: Sequence[bytes]) -> str | None:
+    """The rule that these files break, or where the load failed; None when all is well."""
+    try:
+        with _limit():
+            bench.try_(contents)
+    except Broken as error:
+        return str(error)
+    except Exception:
+        return traceback.format_exc(limit=-3)
+    finally:
+        bench.store.connection.close()
+    return None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Damage and load for so many seconds; returns 1 when a rule was broken, each time with the file kept in `--keep`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -210,27 +229,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chance = random.Random(asked.seed)
     end = time.monotonic() + asked.seconds
     tried = broken = 0
-    with tempfile.TemporaryDirectory() as folder:
-        while time.monotonic() < end:
-            for feed, format in formats:
-                if time.monotonic() >= end:
-                    break
-                bench = Bench(feed, format, Path(folder) / f"{feed}.{format}.{tried}")
-                for _ in range(20):
-                    content, said = damaged(bench.subject, chance)
-                    tried += 1
-                    try:
-                        with _limit():
-                            bench.try_(content)
-                    except Exception as error:
-                        broken += 1
-                        asked.keep.mkdir(parents=True, exist_ok=True)
-                        kept = asked.keep / f"{feed}.{format}.{tried}"
-                        kept.write_bytes(content)
-                        where = "" if isinstance(error, Broken) else traceback.format_exc(limit=-3)
-                        print(f"{feed}.{format}: {said}: {type(error).__name__}: {error}\n  {kept}\n{where}", flush=True)
-                        bench = Bench(feed, format, Path(folder) / f"{feed}.{format}.{tried}")
-                bench.store.connection.close()
+    chance.shuffle(formats)
+    for feed, format in itertools.cycle(formats):
+        if time.monotonic() >= end:
+            break
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(feed, format, Path(folder) / "together")
+            files = [damaged(bench.subject, chance) for _ in range(TOGETHER)]
+            tried += len(files)
+            if _rule_broken(bench, [content for content, _ in files]) is None:
+                continue
+            # which of them it was
+            for number, (content, said) in enumerate(files):
+                if error := _rule_broken(Bench(feed, format, Path(folder) / str(number)), [content]):
+                    broken += 1
+                    asked.keep.mkdir(parents=True, exist_ok=True)
+                    kept = asked.keep / f"{feed}.{format}.{tried}.{number}"
+                    kept.write_bytes(content)
+                    print(f"{feed}.{format}: {said}\n  {kept}\n  {error}", flush=True)
     print(f"{tried:,} damaged files of {len(formats)} formats (seed {asked.seed}): {broken} broke a rule")
     return 1 if broken else 0
 

@@ -15,6 +15,7 @@ import gzip
 import hashlib
 import json
 import re
+import ssl
 import threading
 import time
 from collections import defaultdict
@@ -24,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -161,6 +162,13 @@ class Provider:
     def address(self) -> str:
         """Where the server listens."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def encrypt(self, certificate: Path, key: Path) -> str:
+        """Speak TLS with this certificate from now on; returns the address."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        return f"https://localhost:{self._server.server_address[1]}"
 
     def answer(self, path: str, *answers: Answer | Respond) -> None:
         """Give these answers to the requests of a path, one after another, the last one for ever. Other paths are answered by `otherwise`, 404."""

@@ -23,14 +23,15 @@ def test_every_case(feed: str, format: str, tmp_path: Path) -> None:
     landed = {}
     for name, case in CASES.items():
         content, outcome = case.change(subject), case.outcome_for(subject)
-        if content is None or outcome is None:
-            continue
+        if content is None or outcome is None or (content == good.content and name != "the same file again"):
+            continue  # does not apply, or changes nothing here
         edition += timedelta(hours=2)
         landed[name] = outcome, store.land_as(good.landed_with, good.format, good.name + case.suffix, content, edition, subject.parameters)
         if isinstance(outcome, Restated | Cut):
             # what a case changed is put right before the next one
             store.land_as(good.landed_with, good.format, good.name, good.content, edition + timedelta(hours=1), subject.parameters)
     store.load()
+    assert len(landed) >= 10
     wrong = {}
     for name, (outcome, file) in landed.items():
         record = store.file_of(feed, file)

@@ -218,6 +218,30 @@ def test_single_filings(store: RawStore) -> None:
     )
 
 
+def test_an_infinite_value_of_a_line_is_quarantined(store: RawStore) -> None:
+    """Lines of the data sets are read with their types, and infinite is a number to the reader."""
+    bad = [LINES[0].replace("\t11\t", f"\t{at}\t").replace("\t500\t", f"\t{value}\t") for at, value in ((21, "inf"), (22, "NaN"))]
+    store.land("sec_13f_filing", "2023q1_form13f.zip", archive((*LINES, *bad)))
+    store.load()
+    assert counts(store)[1] == ("sec_13f_holding", "2023q1_form13f.zip", 5, 3, 2, 0)
+    assert sorted(store.reasons()) == ["value: inf is not a finite number", "value: nan is not a finite number"]
+
+
+def test_an_archive_whose_table_has_other_columns_is_not_passed_over(store: RawStore) -> None:
+    """It holds nothing of the feed only because its headings are not known any more: nothing is said to be missing, and all of it is."""
+    with zipfile.ZipFile(io.BytesIO(archive())) as packed:
+        members = {name: packed.read(name).replace(b"INFOTABLE_SK", b"LINE") for name in packed.namelist()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for name, content in members.items():
+            packed.writestr(name, content)
+    store.land_as("sec_13f_filing", "data_set", "2023q1_form13f.zip", buffer.getvalue())
+    store.load()
+    found = store.rows("select feed, status, message from meta.file order by feed")
+    assert [row[:2] for row in found] == [("sec_13f_filing", "loaded"), ("sec_13f_holding", "quarantined"), ("sec_13f_other_manager", "loaded")]
+    assert "the provider may have changed it" in found[1][2]
+
+
 def test_an_information_table_alone_takes_its_number_from_its_name(store: RawStore) -> None:
     table = submission(A, "13F-HR", 1).split("<XML>\n")[2].split("\n</XML>")[0]
     store.landing.land([Arrival("sec_13f_filing", "information_table", "000000000123000011-infotable.xml", table.encode())], "replay")

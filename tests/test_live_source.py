@@ -6,6 +6,7 @@ import json
 import logging
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,11 +14,17 @@ from typing import Any
 
 import duckdb
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from provider import Answer, Provider, socrata
 
 import ingest.client
 import ingest.feed
 import ingest.source
+from ingest.feed import Request
 from ingest.feeds import FEEDS
 from ingest.feeds.fred import API_KEY
 from ingest.landing import Arrival, Landing
@@ -430,3 +437,46 @@ def test_a_list_without_rows_is_no_file(home: Home, provider: Provider) -> None:
     provider.answer(path, Answer(body=b"[]"))
     assert home.fetch("finra_short_interest", date(2026, 8, 1), date(2026, 9, 1)) == (0, 0)
     assert provider.requests_of(path)
+
+
+# --- names and certificates -----------------------------------------------------------------------------------------------
+
+
+def certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """A certificate for a host that nobody but itself has signed, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    start, end = datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC)
+    unsigned = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), start, end)
+    signed = unsigned.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False).sign(key, hashes.SHA256())
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(signed.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return paths
+
+
+def fetch_from(url: str, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetch the Financial Stress Index from another address, with the session of the command line and without a proxy."""
+    declared = replace(FEEDS["ofr_fsi"].formats[0], requests=lambda window: [Request(url, "fsi.csv")])
+    monkeypatch.setitem(FEEDS, "ofr_fsi", replace(FEEDS["ofr_fsi"], formats=(declared,)))
+    monkeypatch.setenv("NO_PROXY", "*")
+    Landing(home.settings.landing_dir).land(LiveSource(home.settings).fetch("ofr_fsi"), "live")
+
+
+def test_a_certificate_that_nobody_has_signed_is_refused(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
+    """Nothing is sent to a machine that cannot show that it is the provider's."""
+    with Provider() as other:
+        other.answer(FSI, Answer(body=fsi(1.5)))
+        address = other.encrypt(*certificate(tmp_path, "localhost"))
+        with pytest.raises(FetchFailed, match=r"feed ofr_fsi: localhost:\d+ did not answer \(SSLError\) for https://localhost:\d+/\S+; try again later"):
+            fetch_from(f"{address}{FSI}", home, monkeypatch)
+        assert other.asked == []
+    assert home.manifest("ofr_fsi") == []
+
+
+def test_a_name_that_is_not_known_is_named(home: Home, monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
+    """No machine has a name below `invalid` (RFC 6761)."""
+    with pytest.raises(FetchFailed, match=r"feed ofr_fsi: provider.invalid did not answer \(ConnectionError\) for https://provider.invalid/fsi.csv; try again"):
+        fetch_from("https://provider.invalid/fsi.csv", home, monkeypatch)
+    assert home.manifest("ofr_fsi") == []
+    assert len(pauses) == 2  # it may be the network of this machine, which may come back: asked four times, the second time at once

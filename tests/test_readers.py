@@ -748,6 +748,56 @@ def test_json_with_omitted_keys(store: RawStore) -> None:
     ]
 
 
+@pytest.mark.parametrize(("rows", "remarked"), [(999, False), (1000, True), (1001, False)])
+def test_an_answer_as_long_as_the_silent_limit_of_socrata_is_remarked(store: RawStore, rows: int, remarked: bool) -> None:
+    sides = {f"{g}_positions_{s}": "1" for g in ("lev_money", "asset_mgr", "other_rept") for s in ("long", "short")}
+    row = {"report_date_as_yyyy_mm_dd": "2026-01-06", "open_interest_all": "5", "dealer_positions_long_all": "1", "dealer_positions_short_all": "2", **sides}
+    file = store.take("cftc_tff", "tff.json", json.dumps([{**row, "cftc_contract_market_code": f"{number:06}"} for number in range(rows)]))
+    assert (file["status"], file["rows_loaded"]) == ("loaded", rows)
+    assert ("others may be missing; ask with $limit" in (file["message"] or "")) == remarked
+
+
+@pytest.mark.parametrize(
+    ("days", "reasons"),
+    [
+        # no day beyond the twelfth of a month tells which comes first
+        (
+            ("13/01/2026", "02/01/2026"),
+            ("observation_date: 02/01/2026 may be written day first, as 13/01/2026 in the same file is", "13/01/2026 is not a date"),
+        ),
+        # 01/14 is month first, so 13/01 alone is wrong
+        (("13/01/2026", "01/02/2026", "01/14/2026"), ("observation_date: 13/01/2026 is not a date",)),
+        (("01/02/2026", "01/14/2026"), ()),
+    ],
+)
+def test_day_and_month_are_never_swapped_silently(store: RawStore, days: tuple[str, ...], reasons: tuple[str, ...]) -> None:
+    file = store.take("ofr_fsi", "fsi.csv", fsi(*(f"{day},1,1,2,3,4,5,6,7,8" for day in days)))
+    assert file["rows_loaded"] == len(days) - len(reasons)
+    assert len(store.reasons()) == len(reasons)
+    for said, reason in zip(reasons, sorted(store.reasons()), strict=True):
+        assert said in reason
+
+
+def test_editions_of_one_content_each_keep_their_own_counts(store: RawStore) -> None:
+    """They share the landed bytes: neither rows nor rejected lines of the one are those of the other."""
+    for feed, name, content, rows, refused in (
+        ("ofr_fsi", "fsi.csv", fsi(*FSI_ROWS, "2026-01-08,1,1"), 3, 1),
+        ("cboe_put_call", "2026-06-08_daily_options.json", DAILY, 4, 0),
+    ):
+        landed = [store.land(feed, name, content, edition_at=datetime(2026, 9, day, tzinfo=UTC)) for day in (1, 2, 3)]
+        store.load(feed)
+        for edition in landed:
+            assert edition
+            file = store.file(edition.file_id)
+            assert (file["rows_read"], file["rows_quarantined"]) == (rows, refused)
+            assert store.rows(f"select count(*) from meta.quarantine where file_id = {edition.file_id}") == [(refused,)]
+
+
+def test_a_zip_bomb_that_calls_itself_a_workbook(store: RawStore) -> None:
+    bomb = zipped(**{"[Content_Types]__xml": "<Types/>", "xl/workbook__xml": b"0" * (11 * 1024**2)})
+    assert "refused as a zip bomb" in store.take("finra_margin", "m.xlsx", bomb)["message"]
+
+
 def test_one_bad_file_among_many_is_found(store: RawStore) -> None:
     ids = {}
     for day in range(1, 31):

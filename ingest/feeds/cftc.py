@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 PROVIDER = Provider(2.0, "https://dev.socrata.com/docs/app-tokens.html: shared pool without a token")
 
 SOCRATA = "https://publicreporting.cftc.gov/resource"
+SOCRATA_LIMIT = 1000  # rows of an answer without $limit, https://dev.socrata.com/docs/queries/limit.html
 
 
 # --- reports that came late -------------------------------------------------------------------------------------------
@@ -197,7 +198,9 @@ def _read_socrata(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
     selected.setdefault("report_scope", "'FutOnly'")
     body = ", ".join(f"{expression} as {name}" for name, expression in selected.items())
     sql = f"select {file.file_id} as _file_id, _row_number, {body} from {table}"
-    return Records(sql=sql, columns=tuple(selected))
+    (rows,) = connection.execute(f"select count(*) from {table}").fetchall()[0]
+    limited = f"has exactly {SOCRATA_LIMIT:,} rows, as many as Socrata gives at most when it is not asked for more: others may be missing; ask with $limit"
+    return Records(sql=sql, columns=tuple(selected), remarks={file.file_id: limited} if rows == SOCRATA_LIMIT else {})
 
 
 def _text_reader(column: str) -> Reader:

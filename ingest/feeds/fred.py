@@ -120,7 +120,7 @@ def _refuse_errors(connection: duckdb.DuckDBPyConnection, files: Sequence[Landed
     ).fetchone()
     if found:
         about_the_key = f"; check {API_KEY.variable}, a key is given free of charge at {API_KEY.page}" if "api_key" in found[0] else ""
-        raise UnreadableFile(f"FRED answered with an error: {' '.join(found[0].split())}{about_the_key}")
+        raise UnreadableFile(f"FRED answered with an error: {' '.join(found[0].split())}{about_the_key or '; fetch it again'}")
 
 
 def _read_api(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> list[Records]:

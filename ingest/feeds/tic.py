@@ -189,7 +189,8 @@ def _read_table(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedF
             direction, term, instrument, measure = found.groups()
             cells[at] = {"direction": direction, "term": term or "total", "instrument": instrument, "measure": measure}
     if not cells or "date" not in names:
-        raise UnreadableFile(f"no column is named like for_lt_treas_pos, or none is `date`; the file has {', '.join(name for name in names if name)}")
+        named = ", ".join(name for name in names if name)
+        raise UnreadableFile(f"no column is named like for_lt_treas_pos, or none is `date`; the file has {named}; the provider may have changed the format")
     country, code, month = names.index("country"), next(at for at, name in enumerate(names) if name in ("country_code", "countrycode")), names.index("date")
     # quotes are taken off here: the notes below the table use them as they like
     lines = text_table(connection, file, skip=number + 1, width=len(names), delimiter="\t", ragged=True, quoted=False)

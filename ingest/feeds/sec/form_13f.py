@@ -181,7 +181,7 @@ def _filing(file: LandedFile) -> _Filing:
         if content.count(b"<XML>") != len(documents) or (b"<SEC-DOCUMENT>" in content and b"</SEC-DOCUMENT>" not in content):
             raise UnreadableFile(f"{file.name} is cut off before its end; fetch it again")
         if not documents:
-            raise UnreadableFile(f"{file.name} holds no XML document (filings before 2013 are plain text, which is not read)")
+            raise UnreadableFile(f"{file.name} holds no XML document (filings before 2013 are plain text, which is not read); of a later one, fetch it again")
     for document in documents:
         _take(_parse(document, file.name), found, file)
     if "accession_number" not in found.fields:

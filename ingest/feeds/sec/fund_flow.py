@@ -132,11 +132,11 @@ def _read_filing(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Landed
     try:
         date.fromisoformat(reported)
     except ValueError:
-        raise UnreadableFile(f"{file.name} has no report date (repPdDate): not a complete N-PORT filing") from None
+        raise UnreadableFile(f"{file.name} has no report date (repPdDate): not a complete N-PORT filing; fetch it again") from None
     flows = [root.find(f"formData/fundInfo/mon{month}Flow", namespaces={"": "http://www.sec.gov/edgar/nport"}) for month in (1, 2, 3)]
     amounts = ["" if flow is None else flow.get(name, "") for flow in flows for name in ("sales", "reinvestment", "redemption")]
     if not any(re.search(r"\d", amount) for amount in amounts):
-        raise UnreadableFile(f"{file.name} reports no monthly flows")
+        raise UnreadableFile(f"{file.name} reports no monthly flows; if it is of a kind that has none, leave it out, else fetch it again")
     row = [
         stated(r"ACCESSION NUMBER:\s*([\d-]+)"),
         stated(r"FILED AS OF DATE:\s*(\d{8})"),
