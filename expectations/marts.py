@@ -24,6 +24,7 @@ from expectations.check import (
     literal,
     query,
 )
+from expectations.history import with_history
 from expectations.project import PROJECT, Model, feeds_behind, read_models
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model
         *_trading_days_complete(model, columns),
         *RECONCILIATIONS.get(model.name, _no_reconciliation)(columns),
     ]
-    return Suite(name, model.schema, model.name, tuple(checks))
+    return with_history(build, Suite(name, model.schema, model.name, tuple(checks)), model.grain)
 
 
 def _rows(build: BuildUnderCheck, model: Model) -> Iterable[Check]:

@@ -23,6 +23,7 @@ from expectations.check import (
     query,
     timestamp,
 )
+from expectations.history import with_history
 from expectations.marts import bounds_kept
 from expectations.project import PROJECT, Model, feeds_behind, read_models
 from ingest.feeds import FEEDS
@@ -60,14 +61,16 @@ def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model
     else:
         checks.append(_has_rows_warning())
     # lines of filings are checked in raw, as they are loaded: they never change, and are too many to be counted again at each build
-    if not model.grain_tested_by_dbt and not any(FEEDS[feed].filing_of for feed in model.feeds if feed in FEEDS):
+    is_filed = any(FEEDS[feed].filing_of for feed in model.feeds if feed in FEEDS)
+    if not model.grain_tested_by_dbt and not is_filed:
         checks += [key_unique(model.grain), key_present(model.grain)]
     if "available_at" in columns:
         checks.append(_known_by_as_of(build, model))
     checks += bounds_kept(model, columns)
     if model.name in RECONCILIATIONS:
         checks += RECONCILIATIONS[model.name](build)
-    return Suite(name, model.schema, model.name, tuple(checks))
+    suite = Suite(name, model.schema, model.name, tuple(checks))
+    return suite if is_filed else with_history(build, suite, model.grain)
 
 
 def _groups_keep_their_shares(build: BuildUnderCheck) -> list[Check]:
