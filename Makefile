@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: refresh test lint lock bench detection clean help
+.PHONY: refresh test lint lock bench detection mutation clean help
 
 help:
 	@echo "make refresh [SOURCE=sample|live|replay:FOLDER]   build and publish the warehouse"
@@ -19,6 +19,7 @@ help:
 	@echo "make lock                                        resolve requirements.lock again"
 	@echo "make bench                                       measure against bare DuckDB"
 	@echo "make detection                                   measure how soon a retreat is found, against simpler rules"
+	@echo "make mutation                                    count the planted defects that the gates catch, and their false alarms (an hour)"
 	@echo "make clean                                       remove var/ (built warehouses)"
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -49,6 +50,9 @@ bench: $(VENV)/.installed
 
 detection: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.detection
+
+mutation: $(VENV)/.installed
+	@$(BIN)/python -m tests.mutation
 
 clean:
 	rm -rf var

@@ -6,6 +6,7 @@ Docs. Great Expectations is imported when a gate runs, not before.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import math
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree
 
 from expectations import history
@@ -265,7 +266,8 @@ def _validate(
     datasource = add_read_only(context, "warehouse", path, memory_limit=memory_limit, threads=threads)
     try:
         with datasource.get_engine().connect() as connection:
-            prepare(connection.connection.dbapi_connection, as_of, before)
+            # the driver's connection hands everything on to DuckDB's
+            prepare(cast("duckdb.DuckDBPyConnection", connection.connection.dbapi_connection), as_of, before)
         definitions = [_definition(gx, context, datasource, suite) for suite in to_run]
         checkpoint = context.checkpoints.add(gx.Checkpoint(name="gate", validation_definitions=definitions, result_format={"result_format": "COMPLETE"}))
         outcome = checkpoint.run()
@@ -297,20 +299,24 @@ def _definition(gx: Any, context: Any, datasource: Any, suite: Suite) -> Any:
     return context.validation_definitions.add(gx.ValidationDefinition(name=suite.name, data=batch, suite=added))
 
 
+@functools.cache
+def _trading_days(end: date) -> tuple[list[date], list[date]]:
+    """Sessions of the NYSE up to a day, and the holidays of the government."""
+    import exchange_calendars
+
+    from ingest.load import federal_calendar
+
+    sessions = exchange_calendars.get_calendar("XNYS", start=date(FIRST_TRADING_YEAR, 1, 1).isoformat(), end=end.isoformat()).sessions
+    return [session.date() for session in sessions], federal_calendar().holidays.tolist()
+
+
 def prepare(connection: duckdb.DuckDBPyConnection, as_of: datetime, before: pyarrow.Table) -> None:
     """Give a connection the temporary tables that checks read beside the table under check.
 
     `trading_day` holds the sessions of the NYSE, and on which the government is closed; `build_before` what the tables held in the build
     before, as `held_before` returns it.
     """
-    import exchange_calendars
-
-    from ingest.load import federal_calendar
-
-    end = as_of.date() + timedelta(days=31)
-    sessions = exchange_calendars.get_calendar("XNYS", start=date(FIRST_TRADING_YEAR, 1, 1).isoformat(), end=end.isoformat()).sessions
-    days = [session.date() for session in sessions]
-    closed = federal_calendar().holidays.tolist()
+    days, closed = _trading_days(as_of.date() + timedelta(days=31))
     connection.execute(
         "create temp table trading_day as select day as trading_day, list_contains(cast(? as date[]), day) as is_federal_holiday "
         "from (select unnest(cast(? as date[])) as day)",

@@ -35,9 +35,12 @@ SETTLED_DAYS = 0.5
 # Rows by which the number of a past year may grow and it still counts as the same year.
 SAME_ROWS = 1.01
 # The newest row may be older than in the build before, or further ahead, from each build's as-of, by so many usual steps between dates and days beside.
-OLDER_STEPS, OLDER_DAYS = 2, 7
+STEPS, STEP_DAYS = 2, 7
 # Rows below which a year under way says nothing.
-LEAST_ROWS = 5
+LEAST_ROWS = 20
+
+# Columns that say which file a row came from: their numbers mean nothing, and change with every edition.
+LINEAGE = ("file_id", "file_row_number", "_file_id", "_row_number")
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 _DATES = ("DATE", "TIMESTAMP")
@@ -72,7 +75,7 @@ def by_year(types: Mapping[str, str], grain: Iterable[str]) -> str:
 def _figures(column: str, sql_type: str) -> str:
     name = identifier(column)
     size, negative, newest = "null::double", "0", "null::date"
-    if is_number(sql_type):
+    if is_number(sql_type) and column not in LINEAGE:
         # infinite values are for the bounds to find
         size, negative = f"avg(abs(cast({name} as double))) filter (where isfinite(cast({name} as double)))", f"count(*) filter ({name} < 0)"
     elif is_date(sql_type):
@@ -86,13 +89,14 @@ def with_history(build: BuildUnderCheck, suite: Suite, grain: Iterable[str]) -> 
     if not types:
         return suite
     columns = tuple(grain)
-    checks = (*suite.checks, *_compared(build, build.before, types, columns, f"{suite.schema}.{suite.table}")) if build.before else suite.checks
-    return replace(suite, checks=checks, history=by_year(types, columns))
+    added = tuple(_compared(build, build.before, types, columns, suite)) if build.before else ()
+    return replace(suite, checks=suite.checks + added, history=by_year(types, columns))
 
 
-def _compared(build: BuildUnderCheck, before: BuildBefore, types: Mapping[str, str], grain: Iterable[str], table: str) -> Iterable[Check]:
-    date = date_column(types, grain)
-    if date:
+def _compared(build: BuildUnderCheck, before: BuildBefore, types: Mapping[str, str], grain: Iterable[str], suite: Suite) -> Iterable[Check]:
+    date, table = date_column(types, grain), f"{suite.schema}.{suite.table}"
+    # a feed's freshness is judged by its cadence and lag
+    if date and suite.schema != "raw":
         yield _newest_row_as_before(build, before, date, table)
     yield _as_in_build_before(before, types, grain, table)
 
@@ -101,7 +105,7 @@ def _newest_row_as_before(build: BuildUnderCheck, before: BuildBefore, date: str
     days_between = (build.as_of.date() - before.as_of.date()).days
     return Check(
         "newest_row_as_before",
-        f"The newest row is as old as in the build before, {before.build_id}, by {OLDER_STEPS} usual steps between dates and {OLDER_DAYS} days at most.",
+        f"The newest row is as old as in the build before, {before.build_id}, by {STEPS} usual steps between dates and {STEP_DAYS} days at most.",
         "warning",
         query(
             f"""
@@ -117,7 +121,10 @@ def _newest_row_as_before(build: BuildUnderCheck, before: BuildBefore, date: str
                 from newest_dates
             ),
             now as (
-                select max(row_date) as newest_now, coalesce(quantile_cont(days, 0.9), 0) as usual_step
+                select
+                    max(row_date) as newest_now, {STEPS} * quantile_cont(days, 0.9) + {STEP_DAYS} as days_ahead,
+                    -- events come at no fixed step: the longest wait so far is nothing new
+                    greatest(days_ahead, max(days) + {STEP_DAYS}) as days_older
                 from steps
             ),
             before as (
@@ -125,19 +132,20 @@ def _newest_row_as_before(build: BuildUnderCheck, before: BuildBefore, date: str
                 from build_before
                 where table_name = {literal(table)} and column_name = {literal(date)}
             )
-            select newest_before, newest_now, usual_step
+            select newest_before, newest_now, days_older, days_ahead
             from before
             cross join now
             where
-                {days_between} - (newest_now - newest_before) > {OLDER_STEPS} * usual_step + {OLDER_DAYS}
+                {days_between} - (newest_now - newest_before) > days_older
                 -- rows of the time to come reach no further than they did
-                or newest_now - {day(build.as_of.date())} > greatest(newest_before - {day(before.as_of.date())}, 0) + {OLDER_STEPS} * usual_step + {OLDER_DAYS}
+                or newest_now - {day(build.as_of.date())} > greatest(newest_before - {day(before.as_of.date())}, 0) + days_ahead
             """
         ),
     )
 
 
 def _as_in_build_before(before: BuildBefore, types: Mapping[str, str], grain: Iterable[str], table: str) -> Check:
+    date = date_column(types, grain)
     dates = ", ".join(literal(column) for column, sql_type in types.items() if is_date(sql_type)) or "null"
     settled = before.as_of.year
     text = query(
@@ -151,7 +159,6 @@ def _as_in_build_before(before: BuildBefore, types: Mapping[str, str], grain: It
                 before.present as present_before, now.present as present_now, before.size as size_before, now.size as size_now,
                 before.negative as negative_before, now.negative as negative_now,
                 coalesce(before.in_year < {settled}, false) as is_settled,
-                before.column_name in ({dates}) as is_date,
                 rows_now between rows_before and {SAME_ROWS} * rows_before as is_same,
                 is_settled and is_same as is_strict,
                 case when is_strict then {SETTLED_SHARE} else {OPEN_SHARE} end as share,
@@ -168,10 +175,11 @@ def _as_in_build_before(before: BuildBefore, types: Mapping[str, str], grain: It
                     -- a year ahead of the build is a path, which shortens as time passes
                     when in_year is null and rows_now < (1 - {SETTLED_SHARE}) * rows_before then 'fewer rows'
                     when not is_settled and rows_now < rows_before / 2 then 'fewer rows'
-                    when in_year >= {settled} and (rows_before < {LEAST_ROWS} or rows_now > 2 * rows_before) then null
+                    when in_year >= {settled} and (rows_before < {LEAST_ROWS} or rows_now > 1.5 * rows_before) then null
                     when present_now / rows_now < present_before / rows_before - share then 'values missing'
-                    when is_date and is_strict and abs(size_now - size_before) >= {SETTLED_DAYS} then 'other dates'
-                    when is_date then null
+                    -- other dates of a row, as when it became known or last changed, move with revisions
+                    when column_name = {literal(date or "")} and is_strict and abs(size_now - size_before) >= {SETTLED_DAYS} then 'other dates'
+                    when column_name in ({dates}) then null
                     when greatest(size_now, size_before) > factor * least(size_now, size_before) then 'other size'
                     when abs(negative_now / nullif(present_now, 0) - negative_before / nullif(present_before, 0)) > share then 'other sign'
                 end as finding

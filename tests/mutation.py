@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -32,9 +32,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from expectations.check import STAGES, Stage, Suite, identifier, literal
-from expectations.gate import held_before, prepare, read_build, run_gate, stage_suites
-from expectations.history import date_column, is_number
+from expectations.check import STAGES, BuildUnderCheck, Stage, Suite, identifier, literal
+from expectations.gate import held_before, prepare, read_build, stage_suites
+from expectations.history import LINEAGE, date_column, is_number
 from expectations.project import read_models
 from ingest.feeds import FEEDS
 from tests.worlds import build_world
@@ -48,9 +48,7 @@ WORLDS = 50
 GROUPS = ("raw feeds", "raw files", "staging", "intermediate", "marts")
 
 # The test of dbt that a model's key is whole, as a check that found a defect.
-# Columns that say where a row came from, not what it says.
 DBT_TEST = "unique_grain (dbt)"
-LINEAGE = ("file_id", "file_row_number", "_file_id", "_row_number")
 
 
 # -- tables ----------------------------------------------------------------------------------------------------------------
@@ -112,7 +110,10 @@ class Target:
         return self.newest if self.stage == "raw" and self.date else "true"
 
 
-def _target(connection: duckdb.DuckDBPyConnection, suite: Suite, stage: Stage, group: str, key: Sequence[str], date: str | None, test: Path | None) -> Target:
+def _target(
+    connection: duckdb.DuckDBPyConnection, suite: Suite, stage: Stage, group: str, key: Sequence[str], dated_by: Sequence[str], grain_test: Path | None = None
+) -> Target:
+    """What is known of the table of a suite; a row is about the first date among the columns `dated_by`."""
     described = connection.execute(f"describe {identifier(suite.schema)}.{identifier(suite.table)}").fetchall()
     types = {column: sql_type for column, sql_type, *_ in described}
     table = f"{identifier(suite.schema)}.{identifier(suite.table)}"
@@ -130,13 +131,14 @@ def _target(connection: duckdb.DuckDBPyConnection, suite: Suite, stage: Stage, g
         if types[left] == types[right] and differ > rows / 2:
             pair = (left, right)
             break
+    date = date_column(types, dated_by)
     dates, step = 0, 0.0
     if date:
         distinct = f"select distinct cast({identifier(date)} as date) as day from {table} where {identifier(date)} is not null"
         dates, step = connection.execute(
             f"select count(*), coalesce(median(days), 0) from (select day - lag(day) over (order by day) as days from ({distinct}))"
         ).fetchall()[0]
-    return Target(suite.name, stage, group, suite.schema, suite.table, tuple(key), date, types, filled, measures, one_sign, pair, rows, dates, step, test)
+    return Target(suite.name, stage, group, suite.schema, suite.table, tuple(key), date, types, filled, measures, one_sign, pair, rows, dates, step, grain_test)
 
 
 # -- kinds of defects --------------------------------------------------------------------------------------------------------
@@ -318,17 +320,19 @@ class Plantation:
     """Clean copies of a refreshed home's tables, in which defects are planted round by round.
 
     `home` must have been refreshed by this version of the project, and its build published: the gates compare with it. The copies see the
-    world of the same moment, as the next build would. `suites_of`, for tests, gives the suites in place of the project's own.
+    world of the same moment, as the next build would.
     """
 
     def __init__(self, home: Path, folder: Path) -> None:
         self.home = home
         self.folder = folder
-        self.models = read_models()
         self._copy()
+        found = {stage: suites_of(stage, *_files(folder / "clean", stage)) for stage in STAGES}
+        self.build = {stage: build for stage, (build, _) in found.items()}
+        self.suites = {stage: [suite for suite in suites if suite.skipped is None] for stage, (_, suites) in found.items()}
         self.targets = list(self._targets())
         self.reads = self._tables_read()
-        self.clean = {stage: self._failed(stage, folder / "clean") for stage in STAGES}
+        self.clean = {stage: self.failed(stage, folder / "clean") for stage in STAGES}
 
     def _copy(self) -> None:
         """Clean copies: of raw tables, and of models with the raw tables they are counted against, views made tables."""
@@ -351,28 +355,22 @@ class Plantation:
         shutil.copy((self.home / "published" / "current.duckdb").resolve(), mart)
         mart.chmod(0o644)
 
-    def _suites(self, stage: Stage, place: Path) -> list[Suite]:
-        warehouse, checked = _files(place, stage)
-        return [suite for suite in stage_suites(stage, read_build(warehouse, checked, FEEDS), FEEDS) if suite.skipped is None]
-
     def _targets(self) -> Iterator[Target]:
         tests = {path.stem.removeprefix("unique_grain_").rstrip("_"): path for path in (self.home / "dbt" / "compiled").rglob("unique_grain_*.sql")}
+        models = read_models()
         for stage in STAGES:
             _, checked = _files(self.folder / "clean", stage)
             with duckdb.connect(str(checked), read_only=True) as connection:
-                for suite in self._suites(stage, self.folder / "clean"):
+                for suite in self.suites[stage]:
                     if suite.name == "raw.file":
-                        yield _target(connection, suite, stage, "raw files", ("file_id",), None, None)
-                        continue
-                    if stage == "raw":
+                        target = _target(connection, suite, stage, "raw files", ("file_id",), ())
+                    elif stage == "raw":
                         feed = FEEDS[suite.table]
-                        date = None if feed.filing_of else feed.observation_column
-                        target = _target(connection, suite, stage, "raw feeds", feed.identity, date, None)
+                        target = _target(connection, suite, stage, "raw feeds", feed.identity, () if feed.filing_of else (feed.observation_column,))
                     else:
-                        model = self.models[suite.table]
-                        found = _target(connection, suite, stage, model.layer, model.grain, None, None)
+                        model = models[suite.table]
                         test = tests.get(model.name) if model.grain_tested_by_dbt else None
-                        target = _target(connection, suite, stage, model.layer, model.grain, date_column(found.types, model.grain), test)
+                        target = _target(connection, suite, stage, model.layer, model.grain, model.grain, test)
                     if target.rows:
                         yield target
 
@@ -381,7 +379,7 @@ class Plantation:
         names = {(target.schema, target.name): target.suite for target in self.targets}
         read: dict[str, set[str]] = defaultdict(set)
         for stage in STAGES:
-            for suite in self._suites(stage, self.folder / "clean"):
+            for suite in self.suites[stage]:
                 text = "\n".join(check.unexpected_rows or "" for check in suite.checks)
                 found = {names.get((schema, table)) for schema, table in re.findall(r'\b(raw|meta|staging|intermediate)\."?(\w+)', text)}
                 # models are counted against clean raw tables
@@ -437,7 +435,7 @@ class Plantation:
             with _writing(place, stage) as connection:
                 for defect in of_stage:
                     connection.execute(defect.sql)
-            failed = self._failed(stage, place, [defect.target.name for defect in of_stage])
+            failed = self.failed(stage, place, {defect.target.suite for defect in of_stage})
             about = self._file_checks(place, failed) if stage == "raw" else {}
             with _writing(place, stage) as connection:
                 for defect in of_stage:
@@ -448,22 +446,15 @@ class Plantation:
                     outcomes.append(Outcome(defect, tuple(sorted(found))))
         return outcomes
 
-    def _failed(self, stage: Stage, place: Path, feeds: Collection[str] = ()) -> set[tuple[str, str]]:
-        """Suite and check of what fails in a place; the raw gate is run on `feeds` alone where some are named."""
-        warehouse, checked = _files(place, stage)
-        result = run_gate(
-            stage,
-            warehouse=warehouse,
-            mart=checked if stage == "marts" else None,
-            quality_dir=self.folder / "quality",
-            feeds={name: feed for name, feed in FEEDS.items() if not feeds or stage != "raw" or name in feeds},
-        )
-        return {(failure.suite, failure.expectation) for failure in result.failures}
+    def failed(self, stage: Stage, place: Path, names: Collection[str] | None = None) -> set[tuple[str, str]]:
+        """Suite and check of what fails in a place, in all suites or those of these names and that of the files."""
+        wanted = [suite for suite in self.suites[stage] if names is None or suite.name in names or suite.name == "raw.file"]
+        return {(suite, check) for suite, check, _ in failing_checks(stage, *_files(place, stage), self.build[stage], wanted)}
 
     def _file_checks(self, place: Path, failed: Collection[tuple[str, str]]) -> dict[str, set[str]]:
         """Failed checks of the record of files, by the feeds of the files they name: a result holds a sample of those alone."""
         found: dict[str, set[str]] = defaultdict(set)
-        suite = next(suite for suite in self._suites("raw", place) if suite.name == "raw.file")
+        suite = next(suite for suite in self.suites["raw"] if suite.name == "raw.file")
         with _writing(place, "raw") as connection:
             for check in suite.checks:
                 if check.unexpected_rows and (suite.name, check.name) in failed:
@@ -489,42 +480,56 @@ def _writing(place: Path, stage: Stage) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-# -- sound worlds ----------------------------------------------------------------------------------------------------------------
+# -- checks ----------------------------------------------------------------------------------------------------------------------
 
 
-def critical_failures(warehouse: Path, mart: Path) -> list[str]:
-    """Critical checks that fail in a built world, at any stage, by suite and name.
+def suites_of(stage: Stage, warehouse: Path, checked: Path) -> tuple[BuildUnderCheck, list[Suite]]:
+    """The build under check at a stage, and its suites."""
+    build = read_build(warehouse, checked, FEEDS)
+    return build, stage_suites(stage, build, FEEDS)
 
-    The statements of the suites are run without Great Expectations, which takes twice as long to run as they do; `tests/test_mutation.py`
-    shows that both find the same.
+
+def failing_checks(stage: Stage, warehouse: Path, checked: Path, build: BuildUnderCheck, suites: Iterable[Suite]) -> set[tuple[str, str, str]]:
+    """Suite, name and severity of every check that fails.
+
+    The statements of the suites are run as they are: Great Expectations runs the same, and takes as long again around them. `tests/test_mutation.py`
+    shows that the gate finds the same.
     """
-    return [f"{suite} / {check}" for suite, check, severity in failing_checks(warehouse, mart) if severity == "critical"]
-
-
-def failing_checks(warehouse: Path, mart: Path) -> list[tuple[str, str, str]]:
-    """Suite, name and severity of every check that fails in a built world."""
-    failed = []
-    for stage, checked in (("raw", warehouse), ("staging", warehouse), ("marts", mart)):
-        build = read_build(warehouse, checked, FEEDS)
-        suites = stage_suites(stage, build, FEEDS)
-        before = held_before(warehouse, stage, build.before)
-        failed += [(suite.name, "suite_run", suite.skipped_severity) for suite in suites if suite.skipped_severity]
-        with duckdb.connect(str(checked), read_only=True) as connection:
-            prepare(connection, build.as_of, before)
-            for suite in suites:
-                table = f"{identifier(suite.schema)}.{identifier(suite.table)}"
-                for check in suite.checks if suite.skipped is None else ():
-                    unexpected = check.unexpected_rows.format(batch=table) if check.unexpected_rows else f"select 1 where not exists (from {table})"
-                    if connection.execute(unexpected).fetchmany(1):
-                        failed.append((suite.name, check.name, check.severity))
+    before = held_before(warehouse, stage, build.before)
+    failed: set[tuple[str, str, str]] = set()
+    with duckdb.connect(str(checked)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        prepare(connection, build.as_of, before)
+        for suite in suites:
+            if suite.skipped is not None:
+                failed.update({(suite.name, "suite_run", suite.skipped_severity)} if suite.skipped_severity else {})
+                continue
+            table = f"{identifier(suite.schema)}.{identifier(suite.table)}"
+            for check in suite.checks:
+                unexpected = check.unexpected_rows.format(batch=table) if check.unexpected_rows else f"select 1 where not exists (from {table})"
+                try:
+                    found = connection.execute(unexpected).fetchmany(1)
+                except duckdb.Error:
+                    # as the gate has it: what cannot be judged must not pass
+                    failed.add((suite.name, check.name, "critical"))
+                    continue
+                if found:
+                    failed.add((suite.name, check.name, check.severity))
     return failed
+
+
+# -- sound worlds ----------------------------------------------------------------------------------------------------------------
 
 
 def sound_world(compiled: Path, seed: int) -> list[str]:
     """Critical checks that fail in the sample world of `seed`, which has no defect."""
     with tempfile.TemporaryDirectory(prefix="ebbtide-world-") as folder:
         settings = build_world(compiled, Path(folder) / "home", seed, WORLD_FIRST_YEAR)
-        return critical_failures(settings.warehouse_path, settings.next_mart_path)
+        failed = set()
+        for stage in STAGES:
+            checked = settings.next_mart_path if stage == "marts" else settings.warehouse_path
+            failed |= failing_checks(stage, settings.warehouse_path, checked, *suites_of(stage, settings.warehouse_path, checked))
+    return sorted(f"{suite} / {check}" for suite, check, severity in failed if severity == "critical")
 
 
 # -- result ----------------------------------------------------------------------------------------------------------------------
