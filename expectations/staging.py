@@ -17,7 +17,6 @@ from expectations.check import (
     day,
     has_rows,
     identifier,
-    identifiers,
     key_present,
     key_unique,
     query,

@@ -545,6 +545,14 @@ def summary(outcomes: Sequence[Outcome], worlds: Mapping[int, Sequence[str]]) ->
     }
 
 
+def keep(found: Mapping[str, int], folder: Path) -> Path:
+    """Write the figures to `mutation.json` in a folder; returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "mutation.json"
+    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
 def tables(outcomes: Sequence[Outcome]) -> Iterator[Table]:
     """Planted and caught by part of the gates and by kind of defect, and what was missed."""
     for title, of in (("Part", lambda o: o.defect.target.group), ("Defect", lambda o: o.defect.kind)):
@@ -612,9 +620,7 @@ def main(fraction: str, worlds: int, home: Path | None) -> None:
         f"{found['caught']} of {found['planted']} planted defects caught ({found['caught'] / found['planted']:.1%}); "
         f"a critical check failed in {found['clean_failed']} of {found['clean_worlds']} sound worlds"
     )
-    path = load_settings().quality_dir / "mutation.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    path = keep(found, load_settings().quality_dir)
     console.print(f"written to {path}")
 
 
