@@ -15,11 +15,13 @@ from xml.etree import ElementTree
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from expectations.check import BuildUnderCheck, Suite
 from expectations.gate import GateError, GateResult, run_gate, stage_suites
 from expectations.project import PROJECT, ProjectError, feeds_behind, read_models
 from ingest.feeds import FEEDS
+from warehouse.cli import main
 
 AS_OF = datetime(2023, 12, 29, 23, 59, 59)
 FIRST_DAY = date(2021, 1, 4)
@@ -1156,3 +1158,20 @@ def test_importing_the_gate_is_cheap() -> None:
     script = f"import sys, expectations.gate, expectations.raw, expectations.staging, expectations.marts; print(set(sys.modules) & set({heavy!r}))"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
     assert found.stdout.strip() == "set()"
+
+
+def test_gate_command_is_for_continuous_integration(clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 0 or 1, the failure in words, and a JUnit file."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(clean / "warehouse.duckdb", home / "warehouse.duckdb")
+    monkeypatch.setenv("EBBTIDE_HOME", str(home))
+    passed = CliRunner().invoke(main, ["gate", "raw"])
+    assert passed.exit_code == 0, passed.output
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("update raw.ofr_fsi set credit = 9 where observation_date = date '2023-12-20'")
+    failed = CliRunner().invoke(main, ["gate", "raw"])
+    assert failed.exit_code == 1
+    assert "categories_add_up" in failed.output and "2023-12-20" in failed.output
+    suites = ElementTree.parse(home / "quality" / f"{BUILD}.raw.xml").getroot()
+    assert [suite.get("name") for suite in suites if suite.get("failures") != "0"] == ["raw.ofr_fsi"]
