@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: refresh test lint lock audit bench detection faults up clean help
+.PHONY: refresh test lint lock audit bench detection mutation faults up clean help
 
 help:
 	@echo "make refresh [SOURCE=sample|live|replay:FOLDER]   build and publish the warehouse"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench                                       measure against bare DuckDB"
 	@echo "make faults                                      kill refreshes at 50 points, fill the disk, and refresh again"
 	@echo "make detection                                   measure how soon a retreat is found, against simpler rules"
+	@echo "make mutation                                    count the planted defects that the gates catch, and their false alarms (an hour)"
 	@echo "make up                                          run Airflow as services, in containers; docs/compose.md"
 	@echo "make clean                                       remove var/ (built warehouses)"
 
@@ -58,6 +59,9 @@ faults: $(VENV)/.installed
 
 detection: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.detection
+
+mutation: $(VENV)/.installed
+	@$(BIN)/python -m tests.mutation
 
 # the source of the services stands in .env: the one of this file would come before it
 up:

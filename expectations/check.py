@@ -48,7 +48,8 @@ class Suite:
     """The checks of one table, or the reason why they are not run.
 
     `name` is `<stage>.<table>`. When `skipped` says why the suite is not run, that reason is reported in its place, and
-    `skipped_severity` says whether the gate may pass all the same.
+    `skipped_severity` says whether the gate may pass all the same. `history` is the SQL query on `{batch}` whose result a gate
+    that passes keeps for the next build to be compared with (expectations/history.py).
     """
 
     name: str
@@ -57,6 +58,7 @@ class Suite:
     checks: tuple[Check, ...] = ()
     skipped: str | None = None
     skipped_severity: Severity | None = None
+    history: str | None = None
 
     def __post_init__(self) -> None:
         names = [check.name for check in self.checks]
@@ -69,6 +71,14 @@ class Suite:
             if check.name == name:
                 return check
         raise KeyError(f"suite {self.name} has no check {name}")
+
+
+@dataclass(frozen=True)
+class BuildBefore:
+    """The newest published build whose figures were kept, and the moment it saw the world from (UTC without time zone)."""
+
+    build_id: str
+    as_of: datetime
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,10 @@ class BuildUnderCheck:
         Status of each declared feed: `landed` (a file was loaded), `quarantined` (files came, none could be read), `absent`.
     columns
         Column names of each table that exists, by (schema, table).
+    types
+        SQL type of each column of these tables, by (schema, table).
+    before
+        The build to compare with; None when there is none yet.
     """
 
     build_id: str
@@ -92,6 +106,8 @@ class BuildUnderCheck:
     as_of: datetime
     feeds: Mapping[str, FeedStatus]
     columns: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    types: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    before: BuildBefore | None = None
 
     @property
     def is_replay(self) -> bool:

@@ -6,6 +6,7 @@ Docs. Great Expectations is imported when a gate runs, not before.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import math
@@ -17,15 +18,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree
 
-from expectations.check import STAGES, BuildUnderCheck, FeedStatus, Severity, Stage, Suite
+from expectations import history
+from expectations.check import STAGES, BuildBefore, BuildUnderCheck, FeedStatus, Severity, Stage, Suite
 from expectations.project import PROJECT
 from warehouse.sql import quote
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow
 
     from ingest.feed import Feed
 
@@ -145,13 +148,16 @@ def run_gate(
         checked_file = mart
     build = read_build(warehouse, checked_file, feeds)
     suites = stage_suites(stage, build, feeds, project)
-    results, pages = _validate(checked_file, suites, build.as_of, memory_limit, threads)
+    before = held_before(warehouse, stage, build.before)
+    results, pages = _validate(checked_file, suites, build.as_of, before, memory_limit, threads)
     results = [*_skipped(suites), *results]
     checked_at = datetime.now(UTC).replace(tzinfo=None)
     rows = [_row(build.build_id, stage, result, checked_at) for result in results]
     _write_rows(warehouse, build.build_id, stage, rows)
 
     critical = sum(not r.success and r.severity == "critical" for r in results)
+    if critical == 0:
+        _keep_history(warehouse, checked_file, build, stage, suites)
     warned = sum(not r.success and r.severity == "warning" for r in results)
     quality_dir.mkdir(parents=True, exist_ok=True)
     _write_junit(quality_dir / f"{build.build_id}.{stage}.xml", stage, results)
@@ -198,31 +204,52 @@ def read_build(warehouse: Path, checked_file: Path, feeds: Mapping[str, Feed]) -
             if not loaded.get(name) and ("raw", name) in tables:
                 has_rows = connection.execute(f"select count(*) > 0 from raw.{quote(name)}").fetchall()[0][0]
                 loaded.update({name: True} if has_rows else {})
+        before = _build_before(connection, tables, found[0][0])
     if checked_file != warehouse:
         with duckdb.connect(str(checked_file), read_only=True) as connection:
             tables = _columns(connection)
     statuses: dict[str, FeedStatus] = dict.fromkeys(feeds, "absent")
     statuses.update({name: "landed" if was_loaded else "quarantined" for name, was_loaded in loaded.items()})
     build_id, source, as_of = found[0]
-    return BuildUnderCheck(build_id, source, as_of, statuses, tables)
+    return BuildUnderCheck(build_id, source, as_of, statuses, {table: tuple(types) for table, types in tables.items()}, tables, before)
 
 
-def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[str, ...]]:
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, str]]:
+    """SQL type of each column, in order, by schema and table."""
     rows = connection.execute(
         """
-        select table_schema, table_name, list(column_name order by ordinal_position)
+        select table_schema, table_name, list(column_name order by ordinal_position), list(data_type order by ordinal_position)
         from information_schema.columns
         where table_catalog = current_database()
         group by all
         """
     ).fetchall()
-    return {(schema, table): tuple(columns) for schema, table, columns in rows}
+    return {(schema, table): dict(zip(columns, types, strict=True)) for schema, table, columns, types in rows}
+
+
+def _build_before(connection: duckdb.DuckDBPyConnection, tables: Iterable[tuple[str, str]], build_id: str) -> BuildBefore | None:
+    """The newest published build whose figures are kept, other than the one in progress."""
+    if not {("meta", "build"), ("quality", "column_by_year")} <= set(tables):
+        return None
+    found = connection.execute(
+        """
+        select build_id, as_of
+        from meta.build
+        where status = 'published' and build_id <> ? and build_id in (select build_id from quality.column_by_year)
+        order by build_id desc
+        limit 1
+        """,
+        [build_id],
+    ).fetchone()
+    return BuildBefore(*found) if found else None
 
 
 # -- running ---------------------------------------------------------------------------------------------------------
 
 
-def _validate(path: Path, suites: Sequence[Suite], as_of: datetime, memory_limit: str, threads: int) -> tuple[list[CheckResult], dict[str, str]]:
+def _validate(
+    path: Path, suites: Sequence[Suite], as_of: datetime, before: pyarrow.Table, memory_limit: str, threads: int
+) -> tuple[list[CheckResult], dict[str, str]]:
     """Results of the suites that run, and Great Expectations' page for each, by suite name."""
     to_run = [suite for suite in suites if suite.skipped is None]
     if not to_run:
@@ -239,7 +266,9 @@ def _validate(path: Path, suites: Sequence[Suite], as_of: datetime, memory_limit
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     datasource = add_read_only(context, "warehouse", path, memory_limit=memory_limit, threads=threads)
     try:
-        _add_trading_days(datasource.get_engine(), as_of)
+        with datasource.get_engine().connect() as connection:
+            # the driver's connection hands everything on to DuckDB's
+            prepare(cast("duckdb.DuckDBPyConnection", connection.connection.dbapi_connection), as_of, before)
         definitions = [_definition(gx, context, datasource, suite) for suite in to_run]
         checkpoint = context.checkpoints.add(gx.Checkpoint(name="gate", validation_definitions=definitions, result_format={"result_format": "COMPLETE"}))
         outcome = checkpoint.run()
@@ -271,23 +300,32 @@ def _definition(gx: Any, context: Any, datasource: Any, suite: Suite) -> Any:
     return context.validation_definitions.add(gx.ValidationDefinition(name=suite.name, data=batch, suite=added))
 
 
-def _add_trading_days(engine: Any, as_of: datetime) -> None:
-    """Give the gate's one connection the table `trading_day`: the sessions of the NYSE, and on which the government is closed."""
+@functools.cache
+def _trading_days(end: date) -> tuple[list[date], list[date]]:
+    """Sessions of the NYSE up to a day, and the holidays of the government."""
     import exchange_calendars
 
     from ingest.load import federal_calendar
 
-    end = as_of.date() + timedelta(days=31)
     sessions = exchange_calendars.get_calendar("XNYS", start=date(FIRST_TRADING_YEAR, 1, 1).isoformat(), end=end.isoformat()).sessions
-    days = [session.date() for session in sessions]
-    closed = federal_calendar().holidays.tolist()
-    with engine.connect() as connection:
-        connection.exec_driver_sql(
-            "create temp table trading_day as select day as trading_day, list_contains(cast(? as date[]), day) as is_federal_holiday "
-            "from (select unnest(cast(? as date[])) as day)",
-            (closed, days),
-        )
-        connection.commit()
+    return [session.date() for session in sessions], federal_calendar().holidays.tolist()
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, as_of: datetime, before: pyarrow.Table) -> None:
+    """Give a connection the temporary tables that checks read beside the table under check.
+
+    `trading_day` holds the sessions of the NYSE, and on which the government is closed; `build_before` what the tables held in the build
+    before, as `held_before` returns it.
+    """
+    days, closed = _trading_days(as_of.date() + timedelta(days=31))
+    connection.execute(
+        "create temp table trading_day as select day as trading_day, list_contains(cast(? as date[]), day) as is_federal_holiday "
+        "from (select unnest(cast(? as date[])) as day)",
+        [closed, days],
+    )
+    connection.register("held_before", before)
+    connection.execute("create temp table build_before as from held_before")
+    connection.unregister("held_before")
 
 
 def _check_result(suite: Suite, found: Any) -> CheckResult:
@@ -369,6 +407,46 @@ def _row(build_id: str, stage: Stage, result: CheckResult, checked_at: datetime)
         "description": result.description,
         "checked_at": checked_at,
     }
+
+
+def held_before(warehouse: Path, stage: Stage, before: BuildBefore | None) -> pyarrow.Table:
+    """What the tables of a stage held in the build before, by year and column; no rows where there is none."""
+    import duckdb
+
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        if before is None:
+            empty = ", ".join(f"null::{kind} as {name}" for name, (kind, _) in history.COLUMNS.items())
+            return connection.execute(f"select {empty} where false").to_arrow_table()
+        return connection.execute("from quality.column_by_year where build_id = ? and stage = ?", [before.build_id, stage]).to_arrow_table()
+
+
+def _keep_history(warehouse: Path, checked_file: Path, build: BuildUnderCheck, stage: Stage, suites: Iterable[Suite]) -> None:
+    """Keep what the checked tables hold, beside the figures of the build before, which a repeated gate needs again."""
+    import duckdb
+
+    with duckdb.connect(str(warehouse)) as connection:
+        source = ""
+        if checked_file != warehouse:
+            path = str(checked_file).replace("'", "''")
+            connection.execute(f"attach '{path}' as checked (read_only)")
+            source = "checked."
+        columns = ", ".join(f"{name} {kind}" for name, (kind, _) in history.COLUMNS.items())
+        connection.execute("begin")
+        connection.execute(f"create table if not exists quality.column_by_year ({columns})")
+        connection.execute("comment on table quality.column_by_year is 'What the tables of a build held, by year and column, for the next to compare'")
+        for name, (_, comment) in history.COLUMNS.items():
+            connection.execute(f"comment on column quality.column_by_year.{name} is '{comment}'")
+        connection.execute(
+            "delete from quality.column_by_year where stage = ? and (build_id = ? or build_id is distinct from ?)",
+            [stage, build.build_id, build.before.build_id if build.before else None],
+        )
+        for suite in suites:
+            if suite.history is not None:
+                held = suite.history.replace("{batch}", f"{source}{quote(suite.schema)}.{quote(suite.table)}").replace("{{", "{").replace("}}", "}")
+                connection.execute(
+                    f"insert into quality.column_by_year by position select ?, ?, ?, * from ({held})", [build.build_id, stage, f"{suite.schema}.{suite.table}"]
+                )
+        connection.execute("commit")
 
 
 def _write_rows(warehouse: Path, build_id: str, stage: Stage, rows: list[dict[str, Any]]) -> None:

@@ -23,7 +23,9 @@ from expectations.check import (
     key_unique,
     literal,
     query,
+    timestamp,
 )
+from expectations.history import with_history
 from expectations.project import PROJECT, Model, feeds_behind, read_models
 
 if TYPE_CHECKING:
@@ -55,12 +57,13 @@ def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model
     checks = [
         *_rows(build, model),
         *([] if model.grain_tested_by_dbt else [key_unique(model.grain), key_present(model.grain)]),
+        *known_by_as_of(build, model, columns),
         *bounds_kept(model, columns),
         *_newest_row(build, model, columns, [feeds[feed] for feed in present if feed in feeds]),
         *_trading_days_complete(model, columns),
         *RECONCILIATIONS.get(model.name, _no_reconciliation)(columns),
     ]
-    return Suite(name, model.schema, model.name, tuple(checks))
+    return with_history(build, Suite(name, model.schema, model.name, tuple(checks)), model.grain)
 
 
 def _rows(build: BuildUnderCheck, model: Model) -> Iterable[Check]:
@@ -68,6 +71,20 @@ def _rows(build: BuildUnderCheck, model: Model) -> Iterable[Check]:
         return
     # a replayed folder may hold files of feeds that no signal needs, or too few days of them
     yield has_rows("The mart has rows, as at least one feed behind it has.", "warning" if build.source == "replay" else "critical")
+
+
+def known_by_as_of(build: BuildUnderCheck, model: Model, columns: Iterable[str]) -> list[Check]:
+    """No row became known after the build's as-of: a look ahead."""
+    if "available_at" not in columns:
+        return []
+    return [
+        Check(
+            "known_by_as_of",
+            f"No row became known after the build's as-of, {build.as_of:%Y-%m-%d %H:%M:%S} UTC.",
+            "critical",
+            f"select {identifiers(model.grain)}, available_at\nfrom {{batch}}\nwhere available_at > {timestamp(build.as_of)}",
+        )
+    ]
 
 
 def bounds_kept(model: Model, columns: Iterable[str]) -> list[Check]:

@@ -21,6 +21,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REF = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*\)""")
 # a name completed in a loop: every model whose name starts like this
 _REF_PREFIX = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*~""")
+# a name that only dbt could tell: the inputs of the model would stay unknown
+_REF_OF_VARIABLE = re.compile(r"\bref\(\s*(\w+)\s*\)")
 _SOURCE = re.compile(r"""\bsource\(\s*['"](?!meta['"])\w+['"]\s*,\s*['"](\w+)['"]\s*\)""")
 # the project's own generic test: the columns of the grain are unique together and never null
 _GRAIN_TEST = "unique_grain"
@@ -79,7 +81,7 @@ class ProjectError(Exception):
 def read_models(project: Path = PROJECT) -> dict[str, Model]:
     """Every SQL or Python model of the project, by name.
 
-    Raises ProjectError when a model has no YAML entry or no grain.
+    Raises ProjectError when a model has no YAML entry or no grain, or reads a model whose name only dbt could tell.
     """
     folder = project / "models"
     declared: dict[str, dict[str, Any]] = {}
@@ -129,6 +131,10 @@ def _model(path: Path, folder: Path, entry: Mapping[str, Any]) -> Model:
         column["name"]: Bounds(_meta(column).get("minimum"), _meta(column).get("maximum")) for column in columns if {"minimum", "maximum"} & set(_meta(column))
     }
     text = path.read_text(encoding="utf-8")
+    if unreadable := _REF_OF_VARIABLE.search(text):
+        raise ProjectError(
+            f"model {path.stem} reads ref({unreadable[1]}), a name the gates cannot read: write ref('<model>') out, for example in the list it loops over"
+        )
     return Model(
         name=path.stem,
         layer=parts[0],

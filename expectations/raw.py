@@ -25,6 +25,7 @@ from expectations.check import (
     query,
     timestamp,
 )
+from expectations.history import with_history
 from expectations.reconciliation import RECONCILIATIONS, no_reconciliation
 from ingest.feed import Cadence, PublicationLag
 
@@ -99,7 +100,7 @@ def feed_suite(build: BuildUnderCheck, feed: Feed) -> Suite:
         *_distribution(build, feed),
         *RECONCILIATIONS.get(feed.name, no_reconciliation)(build, feed),
     ]
-    return Suite(name, "raw", feed.name, tuple(checks))
+    return with_history(build, Suite(name, "raw", feed.name, tuple(checks)), (feed.observation_column,))
 
 
 def file_suite(build: BuildUnderCheck) -> Suite:

@@ -17,13 +17,12 @@ from expectations.check import (
     day,
     has_rows,
     identifier,
-    identifiers,
     key_present,
     key_unique,
     query,
-    timestamp,
 )
-from expectations.marts import bounds_kept
+from expectations.history import with_history
+from expectations.marts import bounds_kept, known_by_as_of
 from expectations.project import PROJECT, Model, feeds_behind, read_models
 from ingest.feeds import FEEDS
 
@@ -60,14 +59,14 @@ def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model
     else:
         checks.append(_has_rows_warning())
     # lines of filings are checked in raw, as they are loaded: they never change, and are too many to be counted again at each build
-    if not model.grain_tested_by_dbt and not any(FEEDS[feed].filing_of for feed in model.feeds if feed in FEEDS):
+    is_filed = any(FEEDS[feed].filing_of for feed in model.feeds if feed in FEEDS)
+    if not model.grain_tested_by_dbt and not is_filed:
         checks += [key_unique(model.grain), key_present(model.grain)]
-    if "available_at" in columns:
-        checks.append(_known_by_as_of(build, model))
-    checks += bounds_kept(model, columns)
+    checks += [*known_by_as_of(build, model, columns), *bounds_kept(model, columns)]
     if model.name in RECONCILIATIONS:
         checks += RECONCILIATIONS[model.name](build)
-    return Suite(name, model.schema, model.name, tuple(checks))
+    suite = Suite(name, model.schema, model.name, tuple(checks))
+    return suite if is_filed else with_history(build, suite, model.grain)
 
 
 def _groups_keep_their_shares(build: BuildUnderCheck) -> list[Check]:
@@ -111,15 +110,6 @@ def _has_rows_warning() -> Check:
         "The model has rows, as at least one feed behind it has.",
         severity,
         "select 'no rows' as finding\nfrom (select count(*) as rows_found from {batch}) as counted\nwhere rows_found = 0",
-    )
-
-
-def _known_by_as_of(build: BuildUnderCheck, model: Model) -> Check:
-    return Check(
-        "known_by_as_of",
-        f"No row became known after the build's as-of, {build.as_of:%Y-%m-%d %H:%M:%S} UTC.",
-        "critical",
-        f"select {identifiers(model.grain)}, available_at\nfrom {{batch}}\nwhere available_at > {timestamp(build.as_of)}",
     )
 
 

@@ -15,11 +15,13 @@ from xml.etree import ElementTree
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from expectations.check import BuildUnderCheck, Suite
 from expectations.gate import GateError, GateResult, run_gate, stage_suites
 from expectations.project import PROJECT, ProjectError, feeds_behind, read_models
 from ingest.feeds import FEEDS
+from warehouse.cli import main
 
 AS_OF = datetime(2023, 12, 29, 23, 59, 59)
 FIRST_DAY = date(2021, 1, 4)
@@ -947,6 +949,81 @@ def test_feeds_that_marts_name_for_their_rows_are_behind_them() -> None:
         assert feeds <= feeds_behind(models[name], models), name
 
 
+# -- compared with the build before ------------------------------------------------------------------------------------------
+
+
+def publish(place: Place, stage: str = "marts", *feeds: str) -> None:
+    """What a gate passes becomes the newest published build; another build begins."""
+    result = place.gate(stage, *feeds)
+    assert result.success, result.message
+    place.plant(
+        f"""
+        create table if not exists meta.build (build_id varchar, as_of timestamp, status varchar);
+        insert into meta.build select build_id, as_of, 'published' from meta.build_in_progress;
+        update meta.build_in_progress set (build_id, as_of) = ('next', timestamp '{AS_OF}')
+        """
+    )
+
+
+HISTORY_DEFECTS = {
+    "day of a past year lost": ("delete from {index} where observation_date = date '2021-06-15'", "as_in_build_before", "fewer rows"),
+    "unit changed": ("update {index} set breadth = breadth / 100", "as_in_build_before", "other size"),
+    "values lost": (
+        "update {index} set breadth = null where year(observation_date) = 2022 and month(observation_date) = 4",
+        "as_in_build_before",
+        "values missing",
+    ),
+    "sign turned": ("update {index} set flows_contribution = abs(flows_contribution)", "as_in_build_before", "other sign"),
+    "columns swapped": ("update {index} set (breadth, retreat_index) = (retreat_index, breadth)", "as_in_build_before", "other size"),
+    "dates shifted": (
+        "update {index} set observation_date = observation_date + 1 where observation_date between date '2022-01-01' and date '2022-12-01'",
+        "as_in_build_before",
+        "other dates",
+    ),
+    "no newer rows": ("delete from {index} where observation_date > date '2023-12-01'", "newest_row_as_before", None),
+    "row of next year": (
+        "update {index} set observation_date = date '2024-12-31' where observation_date = date '2023-12-28'",
+        "newest_row_as_before",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("sql", "check", "finding"), HISTORY_DEFECTS.values(), ids=HISTORY_DEFECTS)
+def test_what_differs_from_the_build_before_is_a_warning(place: Place, sql: str, check: str, finding: str | None) -> None:
+    publish(place)
+    place.plant(sql.format(index="signals.fct_retreat_index_daily"), in_mart=True)
+    found = [failure for failure in place.gate("marts").failures if failure.expectation == check]
+    assert [(failure.suite, failure.severity) for failure in found] == [("marts.fct_retreat_index_daily", "warning")]
+    assert finding is None or finding in {row["finding"] for row in found[0].sample}
+
+
+def test_a_build_with_newer_rows_is_as_the_one_before(place: Place) -> None:
+    place.plant("update meta.build_in_progress set as_of = timestamp '2023-06-30 23:59:59'")
+    place.plant("create table main.later as from raw.ofr_fsi where observation_date > date '2023-06-29'")
+    place.plant("delete from raw.ofr_fsi where observation_date > date '2023-06-29'")
+    publish(place, "raw", "ofr_fsi")
+    place.plant("insert into raw.ofr_fsi from main.later")
+    result = place.gate("raw", "ofr_fsi")
+    assert "as_in_build_before" in {check.expectation for check in result.results if check.suite == "raw.ofr_fsi"}
+    assert result.success and result.warnings == 0, result.message
+
+
+def test_a_repeated_gate_compares_with_the_same_build(place: Place) -> None:
+    publish(place)
+    place.plant("update signals.fct_retreat_index_daily set breadth = breadth / 100", in_mart=True)
+    first, again = place.gate("marts"), place.gate("marts")
+    assert [str(failure) for failure in first.failures] == [str(failure) for failure in again.failures] != []
+    assert place.rows("select build_id from quality.column_by_year group by build_id order by build_id") == [(BUILD,), ("next",)]
+
+
+def test_a_failed_gate_keeps_no_history(place: Place) -> None:
+    publish(place)
+    place.plant("update signals.fct_retreat_index_daily set breadth = 2", in_mart=True)
+    assert not place.gate("marts").success
+    assert place.rows("select distinct build_id from quality.column_by_year") == [(BUILD,)]
+
+
 # -- what a gate leaves behind ---------------------------------------------------------------------------------------------
 
 
@@ -1060,6 +1137,16 @@ def test_model_without_yaml_or_grain_is_named(tmp_path: Path) -> None:
         read_models(tmp_path)
 
 
+def test_model_behind_a_variable_is_named(tmp_path: Path) -> None:
+    """A ref that only dbt could resolve would leave the gate without the feeds behind the model."""
+    folder = tmp_path / "models" / "marts" / "signals"
+    folder.mkdir(parents=True)
+    (folder / "fct_new.sql").write_text("{% for relation in relations %} select * from {{ ref(relation) }} {% endfor %}")
+    (folder / "_models.yml").write_text("models: [{name: fct_new, config: {meta: {grain: [observation_date]}}}]")
+    with pytest.raises(ProjectError, match=r"fct_new reads ref\(relation\)"):
+        read_models(tmp_path)
+
+
 def test_gate_without_a_build_says_so(place: Place, tmp_path: Path) -> None:
     with pytest.raises(GateError, match="does not exist"):
         run_gate("raw", warehouse=tmp_path / "none.duckdb", quality_dir=tmp_path)
@@ -1076,3 +1163,20 @@ def test_importing_the_gate_is_cheap() -> None:
     script = f"import sys, expectations.gate, expectations.raw, expectations.staging, expectations.marts; print(set(sys.modules) & set({heavy!r}))"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
     assert found.stdout.strip() == "set()"
+
+
+def test_gate_command_is_for_continuous_integration(clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 0 or 1, the failure in words, and a JUnit file."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(clean / "warehouse.duckdb", home / "warehouse.duckdb")
+    monkeypatch.setenv("EBBTIDE_HOME", str(home))
+    passed = CliRunner().invoke(main, ["gate", "raw"])
+    assert passed.exit_code == 0, passed.output
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("update raw.ofr_fsi set credit = 9 where observation_date = date '2023-12-20'")
+    failed = CliRunner().invoke(main, ["gate", "raw"])
+    assert failed.exit_code == 1
+    assert "categories_add_up" in failed.output and "2023-12-20" in failed.output
+    suites = ElementTree.parse(home / "quality" / f"{BUILD}.raw.xml").getroot()
+    assert [suite.get("name") for suite in suites if suite.get("failures") != "0"] == ["raw.ofr_fsi"]

@@ -10,9 +10,9 @@
 -- grain: observation_date, contract_code, report_scope. Share of open interest the largest traders hold, and how unusual that is for the contract.
 with every_report as (
     {%- for report, relation in [
-        ('traders in financial futures', 'stg_cftc__financial_futures'),
-        ('disaggregated', 'stg_cftc__disaggregated_futures'),
-        ('legacy', 'stg_cftc__legacy_futures')
+        ('traders in financial futures', ref('stg_cftc__financial_futures')),
+        ('disaggregated', ref('stg_cftc__disaggregated_futures')),
+        ('legacy', ref('stg_cftc__legacy_futures'))
     ] %}
     select
         '{{ report }}' as report,
@@ -28,7 +28,7 @@ with every_report as (
         file_id,
         file_row_number,
         row_key
-    from {{ ref(relation) }}
+    from {{ relation }}
     {%- if not loop.last %}
     union all
     {%- endif %}
