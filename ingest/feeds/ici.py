@@ -183,7 +183,9 @@ def money_fund_columns(rows: Rows) -> dict[int, dict[str, str]]:
     investors = {columns["investor"] for columns in found.values()}
     if investors != {"all", "institutional", "retail"} or not any(columns == {"investor": "all", "category": "total"} for columns in found.values()):
         present = ", ".join(sorted(investors)) or "none"
-        raise UnreadableFile(f"net assets of all, institutional and retail funds are not all there (found: {present}); the provider may have changed the layout")
+        raise UnreadableFile(
+            f"net assets of all, institutional and retail funds are not all there (found: {present}); the provider may have changed the layout"
+        )
     return found
 
 
