@@ -447,7 +447,6 @@ _BLANK: dict[str, Outcome | None] = {
     **_NOT_STATED,
     **dict.fromkeys(("tic_major_foreign_holders", "gpr_monthly"), Shorter()),
     "finra_short_volume": Refused("the file was cut off; fetch it again"),
-    "epu_daily": RowsRefused("policy_uncertainty is missing", 1),
 }
 
 # Formats that are told by the order of their columns, or by there being no others: a file with another order may be of another format.
@@ -576,6 +575,7 @@ CASES: dict[str, Case] = {
             **dict.fromkeys(("own_series", "tic_major_foreign_holders.history_text"), Same()),
             "tic_major_foreign_holders": Shorter(),
             "tic_slt": SetAside(),
+            "epu_daily": Restated(),
             "finra_short_volume": Refused("the file was cut off; fetch it again"),
         },
     ),

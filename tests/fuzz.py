@@ -11,6 +11,7 @@ import argparse
 import itertools
 import random
 import re
+import resource
 import signal
 import sys
 import tempfile
@@ -34,6 +35,7 @@ ODD_TEXTS = (
     *("9" * 400, "x" * 5000, "é", "日本", "🜚"),
 )
 TOGETHER = 20  # files a load
+MEMORY = 8 << 30  # bytes; a load of so few kilobytes that wants more would take the machine with it
 SECONDS_A_LOAD = 300  # a load of so few kilobytes that takes longer hangs
 WHAT_TO_DO = r"fetch it again|provider may have changed|provider answered|save it|unpack|quarantine list|name it|call it|land the whole|check "
 
@@ -217,6 +219,15 @@ def _rule_broken(bench: Bench, contents: Sequence[bytes]) -> str | None:
     return None
 
 
+def _keep_while_tried(folder: Path, feed: str, format: str, contents: Sequence[bytes]) -> None:
+    """Write what is tried next, for a load that ends the process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for before in folder.iterdir():
+        before.unlink()
+    for number, content in enumerate(contents):
+        (folder / f"{feed}.{format}.{number}").write_bytes(content)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Damage and load for so many seconds; returns 1 when a rule was broken, each time with the file kept in `--keep`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -226,6 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "fuzz")
     asked = parser.parse_args(arguments)
     formats = [(feed, format) for feed, format in FORMATS if not asked.format or f"{feed}.{format}" in asked.format]
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     chance = random.Random(asked.seed)
     end = time.monotonic() + asked.seconds
     tried = broken = 0
@@ -237,6 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bench = Bench(feed, format, Path(folder) / "together")
             files = [damaged(bench.subject, chance) for _ in range(TOGETHER)]
             tried += len(files)
+            _keep_while_tried(asked.keep / "tried", feed, format, [content for content, _ in files])
             if _rule_broken(bench, [content for content, _ in files]) is None:
                 continue
             # which of them it was

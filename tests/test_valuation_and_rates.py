@@ -384,7 +384,7 @@ def test_a_saved_answer_keeps_what_was_current_at_its_start(store: RawStore) -> 
             "FRED answered with an error: Bad Request. The value for variable api_key is not registered.; check EBBTIDE_FRED_API_KEY, "
             "a key is given free of charge at https://fred.stlouisfed.org/docs/api/api_key.html",
         ),
-        ("Bad Request.  The series does not exist.", "FRED answered with an error: Bad Request. The series does not exist."),
+        ("Bad Request.  The series does not exist.", "FRED answered with an error: Bad Request. The series does not exist.; fetch it again"),
     ],
     ids=["key", "series"],
 )

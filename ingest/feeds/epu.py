@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ingest.feed import Access, Cadence, Column, Feed, FetchWindow, Format, LandedFile, Provider, PublicationLag, Records, Request, UnreadableFile
-from ingest.reader import all_blank, blank_lines, header_line, match_columns, one_by_one, plain_headers, refuse, selection, split_kinds, text_table
+from ingest.reader import all_blank, blank_lines, header_line, match_columns, one_by_one, plain_headers, selection, split_kinds, text_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,11 +35,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -
     day = " || '-' || ".join(
         f"lpad(regexp_replace(trim(c{parts[name]}), '[.]0+$', ''), {4 if name == 'year' else 2}, '0')" for name in ("year", "month", "day")
     )
-    footer = f"not regexp_matches(coalesce(trim(c{parts['year']}), ''), '^[0-9.]+$')"
-    # notes below are shorter than records, so short lines are read; a record that is cut has no value, and must not be taken for a day without one
-    cut = f"not ({footer}) and nullif(trim(c{found['policy_uncertainty']}), '') is null"
-    refuse(connection, table, file, cut, "'policy_uncertainty is missing: the line has no value, or ends before it'", headers)
-    kinds = {"blank": all_blank(range(len(headers))), "footer": footer}
+    kinds = {"blank": all_blank(range(len(headers))), "footer": f"not regexp_matches(coalesce(trim(c{parts['year']}), ''), '^[0-9.]+$')"}
     above = {"title": number, "header": 1, "blank": blank_lines(file.path, number + 1)}
     return split_kinds(connection, table, file, kinds, {"observation_date": day, **selection(feed, found, {}, {})}, above)
 
