@@ -419,9 +419,7 @@ def held_before(warehouse: Path, stage: Stage, before: BuildBefore | None) -> py
         return connection.execute("from quality.column_by_year where build_id = ? and stage = ?", [before.build_id, stage]).to_arrow_table()
 
 
-def _keep_history(
-    warehouse: Path, checked_file: Path, build: BuildUnderCheck, stage: Stage, suites: Iterable[Suite], memory_limit: str, threads: int
-) -> None:
+def _keep_history(warehouse: Path, checked_file: Path, build: BuildUnderCheck, stage: Stage, suites: Iterable[Suite], memory_limit: str, threads: int) -> None:
     """Keep what the checked tables hold, beside the figures of the build before, which a repeated gate needs again."""
     import duckdb
 
