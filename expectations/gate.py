@@ -157,7 +157,7 @@ def run_gate(
 
     critical = sum(not r.success and r.severity == "critical" for r in results)
     if critical == 0:
-        _keep_history(warehouse, checked_file, build, stage, suites)
+        _keep_history(warehouse, checked_file, build, stage, suites, memory_limit, threads)
     warned = sum(not r.success and r.severity == "warning" for r in results)
     quality_dir.mkdir(parents=True, exist_ok=True)
     _write_junit(quality_dir / f"{build.build_id}.{stage}.xml", stage, results)
@@ -420,11 +420,11 @@ def held_before(warehouse: Path, stage: Stage, before: BuildBefore | None) -> py
         return connection.execute("from quality.column_by_year where build_id = ? and stage = ?", [before.build_id, stage]).to_arrow_table()
 
 
-def _keep_history(warehouse: Path, checked_file: Path, build: BuildUnderCheck, stage: Stage, suites: Iterable[Suite]) -> None:
+def _keep_history(warehouse: Path, checked_file: Path, build: BuildUnderCheck, stage: Stage, suites: Iterable[Suite], memory_limit: str, threads: int) -> None:
     """Keep what the checked tables hold, beside the figures of the build before, which a repeated gate needs again."""
     import duckdb
 
-    with duckdb.connect(str(warehouse)) as connection:
+    with duckdb.connect(str(warehouse), config={"memory_limit": memory_limit, "threads": threads}) as connection:
         source = ""
         if checked_file != warehouse:
             path = str(checked_file).replace("'", "''")
