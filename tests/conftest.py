@@ -19,7 +19,17 @@ FIRST_YEAR = "2016"
 
 
 # Files that take longest, in that order: they start first, so that the two test processes end together.
-LONGEST = ("test_refresh", "test_airflow_stack", "test_gate", "test_dbt_project", "test_realdata", "test_contributing", "test_sample", "test_dags")
+LONGEST = (
+    "test_refresh",
+    "test_airflow_stack",
+    "test_gate",
+    "test_dbt_project",
+    "test_faults",
+    "test_realdata",
+    "test_contributing",
+    "test_sample",
+    "test_dags",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
