@@ -434,14 +434,25 @@ def in_child(work: Callable[[], None], log: Path) -> int:
         os._exit(code)
 
 
-def finished(child: int) -> int:
-    """Wait for a process; its exit code, negative when a signal ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def finished(child: int, home: Path | None = None) -> int:
+    """Wait for a process; its exit code, negative when a signal ended it.
+
+    Meanwhile the build that readers of `home` open is looked at: it is always there, and always a finished file.
+    """
+    while True:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        if home:
+            build, folder = home / "published" / "current.duckdb", home / "published" / "current"
+            assert build.stat().st_mode & 0o222 == 0, f"readers of {build} saw a file that was being written"
+            assert (folder / "meta.build.parquet").exists(), f"readers of {folder} saw a folder that was being written"
+        time.sleep(0.005)
 
 
-def done(work: Callable[[], None], log: Path) -> None:
-    """Do `work` in a process of its own. Raises AssertionError with the end of its output when it fails."""
-    code = finished(in_child(work, log))
+def done(work: Callable[[], None], log: Path, home: Path | None = None) -> None:
+    """Do `work` in a process of its own. Raises AssertionError with the end of its output when it fails, or when readers of `home` saw part of a build."""
+    code = finished(in_child(work, log), home)
     assert code == 0, f"exit code {code}: " + " | ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
 
 
@@ -666,7 +677,7 @@ class Trial:
         if self.fault.share is not None:
             time.sleep(self.fault.share * self.world.seconds()[self.fault.stage])
             os.kill(child, signal.SIGKILL)
-        code = finished(child)
+        code = finished(child, self.home)
         assert code == -signal.SIGKILL, f"the point was not reached: exit code {code}, see {self.log}"
         return "killed"
 
@@ -690,8 +701,7 @@ class Trial:
 
         try:
             with little_room(self.home, self.fault.room) if can_mount() else contextlib.nullcontext():
-                # no log: it would have no room either
-                code = finished(in_child(work, self.log))
+                code = finished(in_child(work, self.log), self.home)
         finally:
             os.close(tell)
             message = os.read(hear, 1 << 16).decode()
@@ -726,6 +736,8 @@ class Trial:
             published = [path.stem for path in (self.home / "published").glob("[0-9]*.duckdb")]
             check_visible(self.home, published if self.fault.stage == "publish" else [first_build])
             first = self.home / "published" / f"{first_build}.duckdb"
+            if self.fault.keep_builds == 1 and not first.exists():
+                return  # dropped, as it should be
             assert hash_of(first) == hash_of_first, "the build that was published before has changed"
 
         done(work, self.log)
@@ -736,7 +748,7 @@ class Trial:
             code = self._command().wait()
             assert code == 0, f"`ebbtide refresh` ended with {code}, see {self.log}"
         else:
-            done(lambda: self.world.refresh(self.home, keep_builds=self.fault.keep_builds, gates=gates), self.log)
+            done(lambda: self.world.refresh(self.home, keep_builds=self.fault.keep_builds, gates=gates), self.log, self.home)
 
     def check_result(self) -> None:
         """The home is as after a refresh without a fault."""

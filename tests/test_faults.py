@@ -285,9 +285,9 @@ def test_a_damaged_warehouse_is_rebuilt_from_landing_as_the_message_says(kind: s
     result = CliRunner().invoke(main, ["builds"])
     assert (result.exit_code, result.stderr) == (1, f"ebbtide: {message}\n")
     # what the message says to type
-    moves = re.search(r"\(mkdir (\S+); mv (\S+) (\S+)\)", message)
+    moves = re.search(r"\(mkdir -p (\S+); mv (\S+) (\S+)\)", message)
     assert moves
-    subprocess.run(["sh", "-c", f"mkdir {moves[1]}; mv {moves[2]} {moves[3]}"], check=True)
+    subprocess.run(["sh", "-c", f"mkdir -p {moves[1]}; mv {moves[2]} {moves[3]}"], check=True)
     (folder / "VIX_History.csv").unlink()
     refresh.open_build()
     assert refresh.load()["rows_loaded"] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -72,10 +73,10 @@ def damage_in_words(error: BaseException, settings: Settings, path: Path | None 
             f"the published build {path} cannot be read ({said}). Show another one, `ebbtide rollback BUILD` (`ebbtide builds` lists them), or refresh. "
             "If a newer Ebbtide has written it, read it with that one"
         )
-    warehouse = settings.warehouse_path
+    warehouse, away = shlex.quote(str(settings.warehouse_path)), shlex.quote(str(settings.home / "damaged"))
     return Damaged(
         f"{path or 'a database in ' + str(settings.home)} cannot be read ({said}). If a newer Ebbtide has written it, go back to that version. Otherwise "
-        f"move it away with its log (mkdir {settings.home}/damaged; mv {warehouse}* {settings.home}/damaged/) and refresh: the raw rows are loaded again from "
+        f"move it away with its log (mkdir -p {away}; mv {warehouse}* {away}) and refresh: the raw rows are loaded again from "
         f"{settings.landing_dir}, and readers keep the published builds meanwhile"
     )
 

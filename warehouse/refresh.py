@@ -89,6 +89,7 @@ def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             label = f"{name} {args[0]}" if args else name
+            # around the lock too: who holds it is written beside it
             with faults_in_words(label):
                 settings = build_settings()
                 with writer_lock(settings, label, WAIT_SECONDS):
