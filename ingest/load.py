@@ -404,7 +404,8 @@ def _read_group(connection: duckdb.DuckDBPyConnection, feed: Feed, declared: For
         for record in declared.reader(connection, feed, pieces):
             _insert(connection, record, outcomes, record.files or ids)
     except Exception as error:
-        if _is_of_the_machine(error):
+        # what takes too much memory together may not one by one
+        if _is_of_the_machine(error) and not (isinstance(error, duckdb.OutOfMemoryException | MemoryError) and len(ids) > 1):
             raise
         connection.execute("delete from incoming where list_contains(?::bigint[], _file_id)", [ids])
         for file_id, kinds in skipped.items():

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from ingest.feed import Feed, LandedFile, Reader, Records, UnreadableFile, normalise_header
+from ingest.workbook import MAX_CELLS, UnreadableWorkbook, read_sheets
 from warehouse.disk import is_full
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ MAX_EXPANDED_BYTES = 8 * 1024**3
 MAX_EXPANSION_RATIO = 250
 LOCAL_HEADER_BYTES = 30  # before the name of a member, APPNOTE.TXT 4.3.7
 MAX_MEMBERS = 100_000  # the facts of all companies are 19,000
-
-# A sheet is held as a rectangle from its first cell to its last: two cells in far corners would take all memory there is.
-MAX_CELLS = 5_000_000
 
 _SPREADSHEET_SUFFIXES = (".xls", ".xlsx")
 _OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -979,8 +977,6 @@ def _column_number(letters: str) -> int:
 
 @lru_cache(maxsize=2)
 def _sheets(path: str, changed: float) -> dict[str, list[list[Any]]]:
-    import python_calamine
-
     source = Path(path)
     with source.open("rb") as stream:
         is_zip = stream.read(4) == b"PK\x03\x04"
@@ -991,22 +987,9 @@ def _sheets(path: str, changed: float) -> dict[str, list[list[Any]]]:
                 if "[Content_Types].xml" not in archive.namelist():
                     raise UnreadableFile("it is an archive inside an archive, which is not opened; unpack the outer one and land what is in it")
                 _check_workbook(archive)
-        workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.read_bytes()))
-        sheets, left = {}, MAX_CELLS
-        for name in workbook.sheet_names:
-            sheet = workbook.get_sheet_by_name(name)
-            left -= sheet.total_height * sheet.total_width
-            if left < 0:
-                raise UnreadableFile(f"its sheets have more than {MAX_CELLS:,} cells: refused")
-            sheets[name] = sheet.to_python(skip_empty_area=False)
-        return sheets
-    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
+        return read_sheets(source)
+    except (UnreadableWorkbook, zipfile.BadZipFile) as error:
         raise UnreadableFile(f"not a readable spreadsheet ({error}); fetch it again") from error
-    except BaseException as error:
-        # a panic of the Rust library, which pyo3 keeps out of `Exception`
-        if type(error).__name__ != "PanicException":
-            raise
-        raise UnreadableFile("not a readable spreadsheet (its structure is damaged); fetch it again") from None
 
 
 def sheets_of(path: Path) -> dict[str, list[list[Any]]]:

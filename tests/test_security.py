@@ -26,11 +26,12 @@ from provider import Answer, Provider
 import ingest.client
 import ingest.feed
 import ingest.source
-from ingest.feed import Request
+from ingest.feed import Request, UnreadableFile
 from ingest.feeds import FEEDS
 from ingest.feeds.fred import API_KEY
 from ingest.landing import Landing
-from ingest.reader import MAX_MEMBERS
+from ingest.reader import MAX_MEMBERS, sheets_of
+from ingest.sample.file import old_workbook
 from ingest.secrets import MASK, forms, holds_secret, masked
 from ingest.source import FetchFailed, LiveSource
 from tests.raw_store import RawStore
@@ -477,3 +478,18 @@ def test_the_audit_fails_on_what_it_finds_and_says_when_it_did_not_run(tmp_path:
         assert code == 0 and said.startswith("THE AUDIT DID NOT RUN: ")
     code, said = audit(tmp_path, {"dependencies": [clean, skipped]}, 0)
     assert code == 0 and "1 of 2 packages could not be audited" in said
+
+
+def test_a_damaged_workbook_that_asks_for_all_memory_ends_its_own_process_only(tmp_path: Path) -> None:
+    """A cell that a few wrong bytes put into the last row and column of an .xls: the library lays out four thousand million cells."""
+    good, far = tmp_path / "good.xls", tmp_path / "far.xls"
+    content = old_workbook("data", [["Date", "Value"], ["2026-01-05", 1.5], ["2026-01-06", 2.5]])
+    good.write_bytes(content)
+    number = re.search(rb"\x03\x02\x0e\x00", content)  # a NUMBER record: its row and column follow
+    assert number
+    at = number.end()
+    far.write_bytes(content[:at] + b"\xff\xff\xff\xff" + content[at + 4 :])
+    with pytest.raises(UnreadableFile, match="asks for more than 4 GB of memory"):
+        sheets_of(far)
+    # the next workbook is read by another process
+    assert sheets_of(good)["data"][1][1] == 1.5
