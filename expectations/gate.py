@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 from expectations import history
 from expectations.check import STAGES, BuildBefore, BuildUnderCheck, FeedStatus, Severity, Stage, Suite
 from expectations.project import PROJECT
-from warehouse.sql import quote
+from warehouse.sql import literal, quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -427,8 +427,7 @@ def _keep_history(warehouse: Path, checked_file: Path, build: BuildUnderCheck, s
     with duckdb.connect(str(warehouse), config={"memory_limit": memory_limit, "threads": threads}) as connection:
         source = ""
         if checked_file != warehouse:
-            path = str(checked_file).replace("'", "''")
-            connection.execute(f"attach '{path}' as checked (read_only)")
+            connection.execute(f"attach {literal(checked_file)} as checked (read_only)")
             source = "checked."
         columns = ", ".join(f"{name} {kind}" for name, (kind, _) in history.COLUMNS.items())
         connection.execute("begin")

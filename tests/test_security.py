@@ -149,7 +149,7 @@ key = os.environ["EBBTIDE_FRED_API_KEY"]
 fetch, gate = refresh.fetch, refresh.gate
 refresh.fetch = lambda name, *rest, **named: fetch(name, *rest, **named) if name == "fred" else {"seen": 0, "landed": 0}
 
-def failing(stage):
+def failing(stage, build_id=None):
     secret = key  # a local variable of a frame in the traceback
     raise RuntimeError(f"a library says https://x.example/?api_key={secret}")
 
@@ -275,8 +275,8 @@ HOSTILE: dict[str, tuple[str, str, bytes | str, str]] = {
     "a member larger than it says": ("ofr_fsi", "fsi.zip", of_another_size(10), "damaged zip"),
     "a member smaller than it says": ("ofr_fsi", "fsi.zip", of_another_size(10**6), "damaged zip"),
     "a member that says it has terabytes": ("ofr_fsi", "fsi.zip", of_another_size(2**32 - 2), "refused as a zip bomb"),
-    "a zip in a zip": ("ofr_fsi", "fsi.zip", zipped(inner__zip=zipped(fsi__csv=fsi())), "not an .xlsx workbook"),
-    "a zip in a gzip": ("ofr_fsi", "fsi.csv.gz", gzip.compress(zipped(fsi__csv=fsi())), "not an .xlsx workbook"),
+    "a zip in a zip": ("ofr_fsi", "fsi.zip", zipped(inner__zip=zipped(fsi__csv=fsi())), "archive inside an archive"),
+    "a zip in a gzip": ("ofr_fsi", "fsi.csv.gz", gzip.compress(zipped(fsi__csv=fsi())), "archive inside an archive"),
     "cells in far corners": (*FINRA, workbook(sheet(FAR)), "spans 1,048,576 rows and 16,384 columns, more than 5,000,000 cells: refused"),
     "a row of a million cells, far down": (*FINRA, workbook(sheet(ROW_OF_CELLS)), "spans 1,048,576 rows and 16,384 columns"),
     "cells in far corners behind a comment": (*FINRA, workbook(sheet(f"<!-- <c x=' --><!-- '/> -->{FAR}")), "more than 5,000,000 cells"),
@@ -485,7 +485,7 @@ def test_a_damaged_workbook_that_asks_for_all_memory_ends_its_own_process_only(t
     good, far = tmp_path / "good.xls", tmp_path / "far.xls"
     content = old_workbook("data", [["Date", "Value"], ["2026-01-05", 1.5], ["2026-01-06", 2.5]])
     good.write_bytes(content)
-    number = re.search(rb"\x03\x02\x0e\x00", content)  # a NUMBER record: its row and column follow
+    number = re.search(rb"\x7e\x02\x0a\x00", content)  # an RK record, a number: its row and column follow
     assert number
     at = number.end()
     far.write_bytes(content[:at] + b"\xff\xff\xff\xff" + content[at + 4 :])
