@@ -982,13 +982,14 @@ def _sheets(path: str, changed: float) -> dict[str, list[list[Any]]]:
         is_zip = stream.read(4) == b"PK\x03\x04"
     try:
         if is_zip:
-            with zipfile.ZipFile(source) as archive:
+            # its directory may be damaged in any way
+            with _damage(source.name, "workbook"), zipfile.ZipFile(source) as archive:
                 check_zip(archive, source.name)
                 if "[Content_Types].xml" not in archive.namelist():
                     raise UnreadableFile("it is an archive inside an archive, which is not opened; unpack the outer one and land what is in it")
                 _check_workbook(archive)
         return read_sheets(source)
-    except (UnreadableWorkbook, zipfile.BadZipFile) as error:
+    except UnreadableWorkbook as error:
         raise UnreadableFile(f"not a readable spreadsheet ({error}); fetch it again") from error
 
 
