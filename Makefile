@@ -19,7 +19,7 @@ help:
 	@echo "make lock                                        resolve requirements.lock again"
 	@echo "make audit                                       look for known vulnerabilities in the locked packages"
 	@echo "make bench                                       measure against bare DuckDB"
-	@echo "make faults                                      kill refreshes at 50 points, fill the disk, and refresh again"
+	@echo "make faults                                      kill refreshes, fill the disk, read while builds are published, damage files (an hour)"
 	@echo "make detection                                   measure how soon a retreat is found, against simpler rules"
 	@echo "make mutation                                    count the planted defects that the gates catch, and their false alarms (an hour)"
 	@echo "make up                                          run Airflow as services, in containers; docs/compose.md"
@@ -42,7 +42,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project
+	$(BIN)/sqlfluff lint dbt_project --processes 2
 
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
@@ -56,6 +56,8 @@ bench: $(VENV)/.installed
 
 faults: $(VENV)/.installed
 	@$(BIN)/python -m tests.faults
+	@$(BIN)/python -m tests.published_readers
+	@$(BIN)/python tests/fuzz.py --seconds 300
 
 detection: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.detection

@@ -1,5 +1,6 @@
 """Readers of the published warehouse while builds are published over and over and rolled back: `read_while_publishing`.
 
+`python -m tests.published_readers` lets sixteen processes read over fifty publishes; the tests take fewer.
 Every published table carries the id of its build, so that a query over several of them shows whether its result belongs to one build.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -127,7 +130,7 @@ def read_while_publishing(home: Path, *, readers: int, publishes: int, rollback_
     publish_one(settings)
     # forked from a process that has imported all and opened nothing: a fork of this one would share what DuckDB has open
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["tests.published_readers"])
     stop, started, answers = context.Event(), context.Semaphore(0), context.Queue()
     processes = [context.Process(target=_read, args=(home, stop, started, answers), daemon=True) for _ in range(readers)]
     rolled_back = 0
@@ -150,3 +153,20 @@ def read_while_publishing(home: Path, *, readers: int, publishes: int, rollback_
         for process in processes:
             process.join(timeout=60)
     return Reading(met, publishes, rolled_back)
+
+
+def main() -> None:
+    """Sixteen readers over fifty publishes, each fifth rolled back; exit code 1 when one of them met an error."""
+    with tempfile.TemporaryDirectory(prefix="ebbtide_readers_") as folder:
+        reading = read_while_publishing(Path(folder), readers=16, publishes=50)
+    print(
+        f"{len(reading.readers)} readers, {reading.published} publishes, {reading.rolled_back} rolled back: "
+        f"{reading.queries:,} queries, {len(reading.errors)} errors"
+    )
+    for error in reading.errors[:20]:
+        print(f"  {error}")
+    sys.exit(1 if reading.errors else 0)
+
+
+if __name__ == "__main__":
+    main()
