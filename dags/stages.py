@@ -137,7 +137,10 @@ def tell_alerts(context: Context) -> None:
     notify.tell_alerts(context)
 
 
-@task(doc_md="Say in a few lines what the build holds and what changed since the build before.", on_success_callback=tell_alerts)
+@task(
+    doc_md="Write the morning report, and say in a few lines what the build holds and what changed since the build before.",
+    on_success_callback=tell_alerts,
+)
 def report() -> list[str]:
     from warehouse import refresh
 

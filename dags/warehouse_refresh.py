@@ -35,7 +35,7 @@ EXCHANGE_TIME = "America/New_York"
 | `staging` | builds staging and intermediate models, then the staging gate |
 | `marts` | builds the marts where no reader sees them, then the marts gate |
 | `publish` | swaps the new build in with one rename |
-| `report` | says what changed |
+| `report` | writes the morning report, and says what changed |
 
 A provider that does not answer is named in the report, and its feeds stand as they were. Any other task that fails ends the run. Readers
 then keep the build that was published before; `ebbtide builds` shows the

@@ -15,6 +15,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import click
@@ -104,6 +105,7 @@ def main() -> None:
     ebbtide refresh                    build the warehouse (EBBTIDE_SOURCE: sample, live, replay:FOLDER)
     ebbtide query "from signals.fct_retreat_index_daily order by 1 desc limit 5"
     ebbtide trace fct_signal_daily signal_id=vix_log observation_date=2023-12-29
+    ebbtide report --open              the morning report, one page of HTML
     ebbtide claims                     what the article claims, what is measured, the verdict
     ebbtide feeds                      what is fed, how fresh
     ebbtide backfill FEED --from DATE  fetch the past of a feed from its live provider
@@ -144,7 +146,8 @@ def refresh() -> None:
         for line in summary_lines(settings):
             click.echo(line)
         click.echo(
-            f'Next: .venv/bin/ebbtide query "from signals.fct_retreat_index_daily order by 1 desc limit 5"; data docs in {settings.quality_dir / "data_docs"}'
+            f"Next: open {settings.report_path}, the morning report; "
+            f'.venv/bin/ebbtide query "from signals.fct_retreat_index_daily order by 1 desc limit 5"; data docs in {settings.quality_dir / "data_docs"}'
         )
 
 
@@ -485,11 +488,38 @@ def rollback(build_id: str) -> None:
     """Show readers a kept build again; `ebbtide builds` lists them."""
     from warehouse.connection import writer_lock
     from warehouse.publish import rollback as roll_back
+    from warehouse.refresh import write_report
 
     settings = load_settings()
     with writer_lock(settings, "rollback"):
         roll_back(settings, build_id)
     click.echo(f"current is {build_id}")
+    if settings.report_path.exists():
+        # the page must not go on about a build that readers no longer see
+        write_report(settings)
+        click.echo(f"{settings.report_path} is about it, too")
+
+
+@main.command()
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the page to this file instead of the home's report/index.html.")
+@click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
+@checked
+def report(output: Path | None, open_it: bool) -> None:
+    """Write the morning report on the published build: one HTML page in English and Chinese that holds all it needs.
+
+    Every refresh writes it, too. The page needs no network and can be sent by mail as it is.
+
+    \b
+    Examples:
+      ebbtide report --open
+      ebbtide report --output /srv/reports/2023-12-29.html
+    """
+    from warehouse.refresh import write_report
+
+    path = write_report(load_settings(), output.expanduser().resolve() if output else None)
+    click.echo(path)
+    if open_it and click.launch(str(path)) != 0:
+        click.echo("no browser could be started: open the file in one", err=True)
 
 
 @main.group()

@@ -326,9 +326,20 @@ def publish(*, build_id: str | None = None) -> str:
 
 
 def report() -> list[str]:
-    """What the refresh brought, in a few lines for a terminal: index, gates, changes since the build before, where to look."""
+    """Write the morning report; returns what the refresh brought, in a few lines: index, gates, changes since the build before, where the report is.
+
+    Raises DiskFull when there is no room for it; the build stays published.
+    """
     settings = build_settings()
-    return summary_lines(settings)
+    return [*summary_lines(settings), f"Morning report: {write_report(settings)}"]
+
+
+@faults_in_words("report")
+def write_report(settings: Settings, target: Path | None = None) -> Path:
+    """Write the morning report on the published build, with the providers that did not answer; returns its path."""
+    from warehouse import report as morning
+
+    return morning.write_report(settings, [*_not_asked(settings), *failure_lines(settings)], target)
 
 
 def summary_lines(settings: Settings) -> list[str]:

@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         return self.home / "quality"
 
     @property
+    def report_path(self) -> Path:
+        """The morning report."""
+        return self.home / "report" / "index.html"
+
+    @property
     def airflow_dir(self) -> Path:
         """Airflow's home."""
         return self.home / "airflow"
