@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from warehouse.connection import connect_published
 from warehouse.report import charts
-from warehouse.report.content import Chart, Report, Text, compose, say, word
+from warehouse.report.content import Chart, Report, Text, compose, say, texts_in_chinese, word
 from warehouse.report.figures import LANGUAGES, Figure, Language
 from warehouse.settings import Settings
 
@@ -65,25 +65,14 @@ def keyed(key: Mapping[str, Any]) -> str:
 
 
 def drawn(chart: Chart, language: Language) -> Markup:
-    """A chart as it stands in the page of a language: its labels are those of its numbers, in that language."""
-    texts = {} if language == "en" else dict(_translations(chart))
-    return Markup(
-        charts.for_page(
-            chart.svg,
-            f"{language}-{chart.name}",
-            chart.title(language),
-            f"{chart.note(language)} {chart.spoken(language)}".strip(),
-            lambda label: texts.get(label, _term(label, language)),
-        )
-    )
+    """A chart as it stands in the page of a language."""
+    name, spoken = f"{language}-{chart.name}", f"{chart.note(language)} {chart.spoken(language)}".strip()
+    words = {} if language == "en" else texts_in_chinese() | _own_words(chart)
+    return Markup(charts.for_page(chart.svg, name, chart.title(language), spoken, lambda label: words.get(label) or word(label)(language)))
 
 
-def _term(label: str, language: Language) -> str:
-    return word(label)(language) if language == "zh" else label
-
-
-def _translations(chart: Chart) -> list[tuple[str, str]]:
+def _own_words(chart: Chart) -> dict[str, str]:
     """What the chart's own numbers are called and how they are written, English to Chinese."""
-    cells = [*chart.numbers.columns, *(cell for row in chart.numbers.rows for cell in row)]
-    named = [(cell.en, cell.zh) for cell in cells if isinstance(cell, Text)]
-    return named + [(cell.text("en"), cell.text("zh")) for cell in cells if isinstance(cell, Figure)]
+    cells = [cell for row in chart.numbers.rows for cell in row]
+    named = {cell.en: cell.zh for cell in cells if isinstance(cell, Text)}
+    return named | {cell.text("en"): cell.text("zh") for cell in cells if isinstance(cell, Figure)}

@@ -37,7 +37,7 @@ VARIABLES = {
 }  # fmt: skip
 
 WIDTH = 5.2  # inches of 72 units each: a card on a phone shows a chart a little smaller, one on a desk larger
-SIZE = 10.5
+SIZE = 11.5
 
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -59,6 +59,8 @@ STYLE: Any = {
     "figure.constrained_layout.use": True,
     "savefig.transparent": True,
     "path.simplify": True,
+    # a label with two dollar signs is no formula
+    "text.parse_math": False,
 }
 
 

@@ -50,6 +50,12 @@ def say(key: str) -> Text:
     return Text(found["en"], found["zh"])
 
 
+@functools.cache
+def texts_in_chinese() -> dict[str, str]:
+    """The English texts of the page with their Chinese."""
+    return {found["en"]: found["zh"] for found in _words()["texts"].values()}
+
+
 def word(term: object) -> Text:
     """A term that the marts use, with its Chinese; a term that words.yml does not have stays as it is."""
     plain = str(term)
@@ -585,7 +591,7 @@ def _implied(published: Published, section: Section) -> None:
     numbers = table(
         say("valuation.implied"),
         ["company", "implied_rate", "price", "status"],
-        [(word(r["symbol"]), r.figure("implied_discount_rate", "rate"), r.figure("price", "ratio"), word(r["status"])) for r in rows],
+        [(word_as_is(r["symbol"]), r.figure("implied_discount_rate", "rate"), r.figure("price", "ratio"), word(r["status"])) for r in rows],
         folded=True,
     )
     bars = [Bar(row["symbol"], row["implied_discount_rate"]) for row in known]
@@ -803,7 +809,7 @@ def _supervision(published: Published, section: Section) -> None:
                 ["contract", "largest_four", "rank_in_history", "day"],
                 [
                     (
-                        word(r["contract_name"]),
+                        word_as_is(r["contract_name"]),
                         r.figure("largest_four_share", "share"),
                         r.figure("rank_in_history", "share"),
                         r["observation_date"],
@@ -840,7 +846,7 @@ def claims(published: Published) -> Section:
             ["claim", "statement", "claimed", "measured", "verdict", "why"],
             [
                 (
-                    word(row["claim_id"]),
+                    word_as_is(row["claim_id"]),
                     Text(row["statement"], row["quote_zh"] or row["statement"]),
                     row.figure("claimed_to", _claim_unit(row["unit"])),
                     row.figure("measured_to", _claim_unit(row["unit"])),

@@ -118,14 +118,16 @@ class Published:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._tables = {row[0] for row in connection.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()}
+        self._columns: dict[str, set[str]] = {}
+        for table, column in connection.execute("select schema_name || '.' || table_name, column_name from duckdb_columns() where not internal").fetchall():
+            self._columns.setdefault(table, set()).add(column)
 
     def rows(self, table: str, key: Sequence[str], columns: Sequence[str], rest: str = "", parameters: Sequence[Any] = ()) -> list[Row]:
         """Rows of one table with its `key` and some columns; `rest` is what follows `from` in the statement.
 
-        None where the build has no such table: one kept from before there was this mart.
+        None where the build has no such table or column: one kept from an earlier version.
         """
-        if table not in self._tables:
+        if not {*key, *columns} <= self._columns.get(table, set()):
             return []
         names = list(dict.fromkeys([*key, *columns]))
         schema, _, name = table.partition(".")
@@ -136,7 +138,7 @@ class Published:
 
     def newest(self, table: str, where: str = "true") -> date | None:
         """The newest observation date of a table; None where it has no rows."""
-        if table not in self._tables:
+        if "observation_date" not in self._columns.get(table, set()):
             return None
         schema, _, name = table.partition(".")
         row = self._connection.execute(f"select max(observation_date) from {quote(schema)}.{quote(name)} where {where}").fetchone()
