@@ -18,7 +18,7 @@ import pytest
 from warehouse.orchestration import airflow_environment
 from warehouse.settings import REPOSITORY
 
-AFTER_FETCH = ["raw.load", "raw.gate", "staging.build", "staging.gate", "marts.build", "marts.gate", "publish", "report"]
+AFTER_FETCH = ["raw.load", "raw.gate", "staging.build", "staging.gate", "marts.build", "marts.gate", "publish", "publish_to_postgres", "report"]
 FEEDS_DIR = REPOSITORY / "ingest" / "feeds"
 PROVIDERS = sorted(path.stem for path in FEEDS_DIR.glob("[a-z]*") if path.suffix == ".py" or (path / "__init__.py").exists())
 FEED = "cboe_put_call"
@@ -120,7 +120,7 @@ def recorder(name):
     return stage
 
 refresh = types.ModuleType("warehouse.refresh")
-for name in ("open_build", "fetch", "load", "gate", "build_models", "publish", "report"):
+for name in ("open_build", "fetch", "load", "gate", "build_models", "publish", "publish_to_postgres", "report"):
     setattr(refresh, name, recorder(name))
 sys.modules["warehouse.refresh"] = warehouse.refresh = refresh
 
@@ -167,6 +167,7 @@ run("marts gate fails", failing={"gate marts of B1": ValueError("2 critical chec
 run("provider's folder is missing", failing={f"fetch {sys.argv[2]}": FileNotFoundError("no such folder")})
 run("no provider answers", failing={f"fetch {path}": FileNotFoundError("no such folder") for path in sys.argv[4].split(",")})
 run("build cannot be opened", failing={"open_build": WrongUse("in use")})
+run("PostgreSQL cannot be reached", failing={"publish_to_postgres": OSError("connection refused")})
 period = {"start": "2020-01-01", "end": "2021-06-30"}
 run("backfill", "warehouse_backfill", {"provider": sys.argv[2], "days_a_piece": 365, **period})
 run("backfill of one day", "warehouse_backfill", {"provider": sys.argv[2], "start": "2020-01-01", "end": "2020-01-01"})
@@ -343,6 +344,7 @@ def test_a_run_calls_each_stage_once_in_order(runs: Runs) -> None:
         "build_models marts of B1",
         "gate marts of B1",
         "publish of B1",
+        "publish_to_postgres",
         "report",
     ]
 
@@ -385,10 +387,19 @@ def test_a_fault_that_is_not_the_networks_is_not_tried_again_and_the_others_are_
     title = "provider's folder is missing"
     assert runs.outcome(title) is True
     assert runs.calls(title).count(f"fetch {PROVIDERS[0]}") == 1
-    assert runs.calls(title)[-8:] == runs.calls("whole")[-8:]
+    assert runs.calls(title)[-9:] == runs.calls("whole")[-9:]
     lines = runs.printed(title)
     failed = next(number for number, line in enumerate(lines) if line.endswith("FAILED"))
     assert lines[failed].startswith(f"fetch.{PROVIDERS[0]}") and "no such folder" in lines[failed + 1]
+
+
+def test_a_build_that_does_not_reach_postgres_is_published_and_reported_all_the_same(runs: Runs) -> None:
+    title = "PostgreSQL cannot be reached"
+    assert runs.outcome(title) is True
+    assert runs.calls(title)[-3:] == ["publish of B1", "publish_to_postgres", "report"]
+    lines = runs.printed(title)
+    failed = next(number for number, line in enumerate(lines) if line.endswith("FAILED"))
+    assert lines[failed].startswith("publish_to_postgres") and "connection refused" in lines[failed + 1]
 
 
 @pytest.mark.parametrize("title", ["no provider answers", "build cannot be opened"])
@@ -410,7 +421,7 @@ def test_backfill_fetches_the_period_in_pieces(runs: Runs) -> None:
         f"fetch {PROVIDERS[0]} start=date:2020-12-31 end=date:2021-06-30 again=bool:False",
     ]
     assert runs.calls("backfill")[3:5] == ["load of B1", "gate raw of B1"]
-    assert runs.calls("backfill")[-2:] == ["publish of B1", "report"]
+    assert runs.calls("backfill")[-3:] == ["publish of B1", "publish_to_postgres", "report"]
     assert runs.calls("backfill of one day")[1] == f"fetch {PROVIDERS[0]} start=date:2020-01-01 end=date:2020-01-01 again=bool:False"
 
 
