@@ -38,9 +38,9 @@ EXCHANGE_TIME = "America/New_York"
 | `publish_to_postgres` | shows it in PostgreSQL, too, where `EBBTIDE_BI_POSTGRES_URL` is set |
 | `report` | says what changed |
 
-A provider that does not answer is named in the report, and its feeds stand as they were; so is a PostgreSQL that keeps the build before. Any other task that fails ends the run. Readers
-then keep the build that was published before; `ebbtide builds` shows the
-failed run and `quality/<build id>.json` its checks. Nothing needs clearing: the next run starts a build of its own.
+A provider that does not answer is named in the report, and its feeds stand as they were; so is a PostgreSQL that keeps the build before.
+Any other task that fails ends the run. Readers then keep the build that was published before; `ebbtide builds` shows the failed run and
+`quality/<build id>.json` its checks. Nothing needs clearing: the next run starts a build of its own.
 
 The same DAG runs without any service, in one process, with `make refresh`.
 """,

@@ -1,6 +1,7 @@
 """The stages of a refresh, one plain function each: what a DAG task calls, and what a user may call by hand.
 
-`open_build -> fetch (a provider each) -> load -> gate raw -> build staging -> gate staging -> build marts -> gate marts -> publish -> publish to PostgreSQL -> report`
+`open_build -> fetch (a provider each) -> load -> gate raw -> build staging -> gate staging -> build marts -> gate marts -> publish
+-> publish_to_postgres -> report`
 """
 
 from __future__ import annotations
