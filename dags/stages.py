@@ -123,6 +123,19 @@ def publish() -> str:
     return refresh.publish(build_id=_build())
 
 
+@task(
+    doc_md="Show the published build in PostgreSQL, in place of the one before; does nothing where `EBBTIDE_BI_POSTGRES_URL` is not set. "
+    "What goes wrong here takes nothing back: the build is published to files, and `ebbtide publish` tries again.",
+    execution_timeout=timedelta(hours=1),
+)
+def publish_to_postgres() -> dict[str, Any]:
+    from warehouse import refresh
+    from warehouse.orchestration import hide_secrets
+
+    hide_secrets()
+    return refresh.publish_to_postgres()
+
+
 def tell_failure(context: Context) -> None:
     """Tell the notifiers of `EBBTIDE_NOTIFY` that a task has failed for good: of a gate, which checks."""
     from warehouse import notify
@@ -140,6 +153,8 @@ def tell_alerts(context: Context) -> None:
 @task(
     doc_md="Write the morning report, and say in a few lines what the build holds and what changed since the build before.",
     on_success_callback=tell_alerts,
+    # a build that PostgreSQL does not show is published all the same
+    trigger_rule="all_done_min_one_success",
 )
 def report() -> list[str]:
     from warehouse import refresh
@@ -162,6 +177,7 @@ def load_to_report() -> tuple[Any, Any]:
     def marts() -> None:
         chain(build("marts"), gate("marts"))
 
-    first, last = raw(), report()
-    chain(first, staging(), marts(), publish(), last)
+    first, published, last = raw(), publish(), report()
+    chain(first, staging(), marts(), published, publish_to_postgres(), last)
+    chain(published, last)
     return first, last

@@ -25,7 +25,7 @@ EXCHANGE_TIME = "America/New_York"
     doc_md="""
 ### Warehouse refresh
 
-`open_build -> fetch -> raw -> staging -> marts -> publish -> report`
+`open_build -> fetch -> raw -> staging -> marts -> publish -> publish_to_postgres -> report`
 
 | part | what it does |
 | --- | --- |
@@ -35,11 +35,12 @@ EXCHANGE_TIME = "America/New_York"
 | `staging` | builds staging and intermediate models, then the staging gate |
 | `marts` | builds the marts where no reader sees them, then the marts gate |
 | `publish` | swaps the new build in with one rename |
+| `publish_to_postgres` | shows it in PostgreSQL, too, where `EBBTIDE_BI_POSTGRES_URL` is set |
 | `report` | writes the morning report, and says what changed |
 
-A provider that does not answer is named in the report, and its feeds stand as they were. Any other task that fails ends the run. Readers
-then keep the build that was published before; `ebbtide builds` shows the
-failed run and `quality/<build id>.json` its checks. Nothing needs clearing: the next run starts a build of its own.
+A provider that does not answer is named in the report, and its feeds stand as they were; so is a PostgreSQL that keeps the build before.
+Any other task that fails ends the run. Readers then keep the build that was published before; `ebbtide builds` shows the failed run and
+`quality/<build id>.json` its checks. Nothing needs clearing: the next run starts a build of its own.
 
 The same DAG runs without any service, in one process, with `make refresh`.
 """,

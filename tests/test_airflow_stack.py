@@ -7,16 +7,14 @@ shown here; tests/test_compose.py reads it in the file.
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,44 +25,13 @@ import pytest
 import requests
 
 from ingest import sample
-from tests import compose
+from tests import compose, postgres
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.stack
 
 UP_WITHIN = 240  # seconds until every service is healthy and the API knows the DAG; about 30 on two idle cores
 DONE_WITHIN = 420  # seconds from trigger to end of the run, on a machine that is busy with other things too
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nothing listens on."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listening in sockets:
-            listening.bind(("127.0.0.1", 0))
-        return [listening.getsockname()[1] for listening in sockets]
-
-
-def postgres_programs() -> Path:
-    """The folder of PostgreSQL's server programs, the newest where there are several; skips where there are none."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
-    on_path = shutil.which("postgres")
-    if on_path:
-        folders.append(Path(on_path).resolve().parent)
-    for folder in folders:
-        if (folder / "postgres").exists() and (folder / "initdb").exists():
-            return folder
-    return pytest.skip("no PostgreSQL server on this machine: install the package postgresql")
-
-
-def postgres_user() -> str | None:
-    """Who runs PostgreSQL, which refuses to run as root: the user of its package, or None for the user of the tests; skips where root has none."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam("postgres").pw_name
-    except KeyError:
-        return pytest.skip("the tests run as root, PostgreSQL does not, and there is no user postgres: install the package postgresql")
 
 
 class Stack:
@@ -78,13 +45,13 @@ class Stack:
         self.folder = folder
         self.home = folder / "home"
         self.home.mkdir()
-        self.programs = postgres_programs()
-        self.database_user = postgres_user()
+        self.programs = postgres.programs()
+        self.database_user = postgres.user()
         # its user cannot enter the folders of pytest
         self.database = Path(tempfile.mkdtemp(prefix="ebbtide-postgres-"))
         if self.database_user:
             shutil.chown(self.database, self.database_user)
-        self.database_port, self.api_port, self.worker_log_port, self.trigger_log_port = free_ports(4)
+        self.database_port, self.api_port, self.worker_log_port, self.trigger_log_port = postgres.free_ports(4)
         self.secrets = compose.new_env_file(folder)
         self.values = self.secrets | {"EBBTIDE_SOURCE": f"replay:{files}", "AIRFLOW_PORT": str(self.api_port)}
         self.services: dict[str, dict[str, Any]] = compose.read(self.values)["services"]

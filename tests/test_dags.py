@@ -18,7 +18,7 @@ import pytest
 from warehouse.orchestration import airflow_environment
 from warehouse.settings import REPOSITORY
 
-AFTER_FETCH = ["raw.load", "raw.gate", "staging.build", "staging.gate", "marts.build", "marts.gate", "publish", "report"]
+AFTER_FETCH = ["raw.load", "raw.gate", "staging.build", "staging.gate", "marts.build", "marts.gate", "publish", "publish_to_postgres", "report"]
 FEEDS_DIR = REPOSITORY / "ingest" / "feeds"
 PROVIDERS = sorted(path.stem for path in FEEDS_DIR.glob("[a-z]*") if path.suffix == ".py" or (path / "__init__.py").exists())
 FEED = "cboe_put_call"
@@ -120,7 +120,7 @@ def recorder(name):
     return stage
 
 refresh = types.ModuleType("warehouse.refresh")
-for name in ("open_build", "fetch", "load", "gate", "build_models", "publish", "report"):
+for name in ("open_build", "fetch", "load", "gate", "build_models", "publish", "publish_to_postgres", "report"):
     setattr(refresh, name, recorder(name))
 sys.modules["warehouse.refresh"] = warehouse.refresh = refresh
 
@@ -164,7 +164,10 @@ with contextlib.closing(sqlite3.connect(airflow_dir / "airflow.db")) as metadata
     }
 run("raw gate fails", failing={"gate raw of B1": WrongUse("raw gate: 1 critical check failed")})
 run("marts gate fails", failing={"gate marts of B1": ValueError("2 critical checks failed")})
-run("provider's folder is missing", failing={f"fetch {sys.argv[2]}": FileNotFoundError("no such folder")})
+run(
+        "provider's folder is missing, and PostgreSQL is out of reach",
+        failing={f"fetch {sys.argv[2]}": FileNotFoundError("no such folder"), "publish_to_postgres": OSError("connection refused")},
+    )
 run("no provider answers", failing={f"fetch {path}": FileNotFoundError("no such folder") for path in sys.argv[4].split(",")})
 run("build cannot be opened", failing={"open_build": WrongUse("in use")})
 period = {"start": "2020-01-01", "end": "2021-06-30"}
@@ -266,15 +269,17 @@ def test_refresh_fetches_each_provider_side_by_side(refresh: dict[str, Any]) -> 
 @pytest.mark.parametrize("dag_id", ["warehouse_refresh", "warehouse_backfill"])
 def test_stages_after_the_fetches_form_one_chain(described: dict[str, Any], dag_id: str) -> None:
     tasks = described["dags"][dag_id]["tasks"]
-    for before, after in pairwise(AFTER_FETCH):
+    for before, after in pairwise(AFTER_FETCH[:-1]):
         assert tasks[after]["after"] == [before]
+    # the report waits for PostgreSQL, and needs the build to be published to files only
+    assert tasks["report"]["after"] == ["publish", "publish_to_postgres"]
     assert described["dags"][dag_id]["groups"] == ["fetch", "marts", "raw", "staging"]
 
 
 @pytest.mark.parametrize("dag_id", ["warehouse_refresh", "warehouse_backfill"])
-def test_a_failed_task_stops_all_that_follow_except_a_fetch(described: dict[str, Any], dag_id: str) -> None:
+def test_a_failed_task_stops_all_that_follow_except_a_fetch_and_postgres(described: dict[str, Any], dag_id: str) -> None:
     rules = {name: task["trigger_rule"] for name, task in described["dags"][dag_id]["tasks"].items()}
-    assert rules.pop("raw.load") == "all_done_min_one_success"
+    assert rules.pop("raw.load") == rules.pop("report") == "all_done_min_one_success"
     assert set(rules.values()) == {"all_success"}
 
 
@@ -343,6 +348,7 @@ def test_a_run_calls_each_stage_once_in_order(runs: Runs) -> None:
         "build_models marts of B1",
         "gate marts of B1",
         "publish of B1",
+        "publish_to_postgres",
         "report",
     ]
 
@@ -381,14 +387,15 @@ def test_a_failed_gate_stops_the_run_before_publishing(runs: Runs, title: str, l
     assert lines[-1].startswith("not run because of it: ") and "publish" in lines[-1]
 
 
-def test_a_fault_that_is_not_the_networks_is_not_tried_again_and_the_others_are_loaded(runs: Runs) -> None:
-    title = "provider's folder is missing"
+def test_a_fault_that_is_not_the_networks_is_not_tried_again_and_what_needs_it_not_goes_on(runs: Runs) -> None:
+    title = "provider's folder is missing, and PostgreSQL is out of reach"
     assert runs.outcome(title) is True
     assert runs.calls(title).count(f"fetch {PROVIDERS[0]}") == 1
-    assert runs.calls(title)[-8:] == runs.calls("whole")[-8:]
+    assert runs.calls(title)[-9:] == runs.calls("whole")[-9:]
     lines = runs.printed(title)
-    failed = next(number for number, line in enumerate(lines) if line.endswith("FAILED"))
+    failed, other = (number for number, line in enumerate(lines) if line.endswith("FAILED"))
     assert lines[failed].startswith(f"fetch.{PROVIDERS[0]}") and "no such folder" in lines[failed + 1]
+    assert lines[other].startswith("publish_to_postgres") and "connection refused" in lines[other + 1]
 
 
 @pytest.mark.parametrize("title", ["no provider answers", "build cannot be opened"])
@@ -410,7 +417,7 @@ def test_backfill_fetches_the_period_in_pieces(runs: Runs) -> None:
         f"fetch {PROVIDERS[0]} start=date:2020-12-31 end=date:2021-06-30 again=bool:False",
     ]
     assert runs.calls("backfill")[3:5] == ["load of B1", "gate raw of B1"]
-    assert runs.calls("backfill")[-2:] == ["publish of B1", "report"]
+    assert runs.calls("backfill")[-3:] == ["publish of B1", "publish_to_postgres", "report"]
     assert runs.calls("backfill of one day")[1] == f"fetch {PROVIDERS[0]} start=date:2020-01-01 end=date:2020-01-01 again=bool:False"
 
 

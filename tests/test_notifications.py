@@ -68,7 +68,7 @@ def stage(name):
     return run
 
 refresh = types.ModuleType("warehouse.refresh")
-for name in ("open_build", "fetch", "load", "gate", "build_models", "publish", "report"):
+for name in ("open_build", "fetch", "load", "gate", "build_models", "publish", "publish_to_postgres", "report"):
     setattr(refresh, name, stage(name))
 sys.modules["warehouse.refresh"] = warehouse.refresh = refresh
 
@@ -90,6 +90,7 @@ def run(title, notify=None, **settings):
 
 run("off")
 run("whole", "notifiers.Recorded?to=the%20desk")
+failing["publish_to_postgres"] = OSError("connection refused")
 run("one is broken", "notifiers.Broken, notifiers.Missing, notifiers.Recorded")
 failing["gate raw"] = WrongUse("raw gate: 1 critical check failed, {{ not a template }}, key 4711")
 run("gate fails", "notifiers.Recorded", FRED_API_KEY="4711")
@@ -209,7 +210,8 @@ def test_a_run_tells_its_new_alerts_once(told: dict[str, Any]) -> None:
 
 def test_a_notifier_that_fails_keeps_nobody_else_from_being_told(told: dict[str, Any]) -> None:
     assert told["one is broken"]["outcome"] is True
-    assert [each["to"] for each in told["one is broken"]["told"]] == ["everyone"]
+    assert [(each["to"], each["task"]) for each in told["one is broken"]["told"]] == [("everyone", "publish_to_postgres"), ("everyone", "report")]
+    assert "Readers of files have the new build, those of PostgreSQL keep the one before" in told["one is broken"]["told"][0]["text"]
 
 
 def test_a_failed_gate_is_told_without_secrets(told: dict[str, Any]) -> None:

@@ -108,6 +108,7 @@ def main() -> None:
     ebbtide report --open              the morning report, one page of HTML
     ebbtide claims                     what the article claims, what is measured, the verdict
     ebbtide feeds                      what is fed, how fresh
+    ebbtide publish                    show the published build in PostgreSQL, too
     ebbtide backfill FEED --from DATE  fetch the past of a feed from its live provider
     ebbtide doctor                     settings, keys, disk, lock, last build
     """
@@ -485,7 +486,7 @@ def builds(as_json: bool) -> None:
 @click.argument("build_id")
 @checked
 def rollback(build_id: str) -> None:
-    """Show readers a kept build again; `ebbtide builds` lists them."""
+    """Show readers a kept build again, in PostgreSQL too; `ebbtide builds` lists them."""
     from warehouse.connection import writer_lock
     from warehouse.publish import rollback as roll_back
     from warehouse.refresh import write_report
@@ -498,6 +499,8 @@ def rollback(build_id: str) -> None:
         # the page must not go on about a build that readers no longer see
         write_report(settings)
         click.echo(f"{settings.report_path} is about it, too")
+    if settings.bi_postgres_url:
+        click.echo(_postgres_shows(_show_in_postgres(settings)))
 
 
 @main.command()
@@ -520,6 +523,41 @@ def report(output: Path | None, open_it: bool) -> None:
     click.echo(path)
     if open_it and click.launch(str(path)) != 0:
         click.echo("no browser could be started: open the file in one", err=True)
+
+
+@main.command()
+@JSON_OPTION
+@checked
+def publish(as_json: bool) -> None:
+    """Show the current build in PostgreSQL (EBBTIDE_BI_POSTGRES_URL), in place of the one shown there.
+
+    A refresh does so by itself; this does it again, after a failure or for a new database. Readers see the build before until the new
+    one is whole.
+
+    \b
+    Examples:
+      EBBTIDE_BI_POSTGRES_URL=postgresql://ebbtide@db.example:5432/bi ebbtide publish
+      ebbtide publish --json
+    """
+    done = _show_in_postgres(load_settings())
+    click.echo(json.dumps(done) if as_json else _postgres_shows(done))
+
+
+def _postgres_shows(done: dict[str, Any]) -> str:
+    return f"PostgreSQL shows build {done['build_id']}: {done['tables']} tables, {done['rows']:,} rows, {done['seconds']} s"
+
+
+def _show_in_postgres(settings: Settings) -> dict[str, Any]:
+    """Publish the current build to PostgreSQL, or end with exit code 1 and the reason."""
+    from dataclasses import asdict
+
+    from warehouse.postgres import PublishFailed, publish_to_postgres
+
+    try:
+        return asdict(publish_to_postgres(settings))
+    except PublishFailed as error:
+        click.echo(f"ebbtide: {printable(str(error))}", err=True)
+        sys.exit(FAILED)
 
 
 @main.group()
@@ -678,6 +716,8 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
             return found
     current = [build for build in published_builds(settings) if build.current] if settings.published_dir.exists() else []
     found.append(("published build", "good" if current else "missing", current[0].build_id if current else "run `make refresh`"))
+    if settings.bi_postgres_url:
+        found.append(("build in PostgreSQL", *_in_postgres(settings, current[0].build_id if current else None)))
     if settings.warehouse_path.exists():
         with connect(settings, read_only=True) as connection:
             last = connection.execute("select build_id, status, message from meta.build order by build_id desc limit 1").fetchone()
@@ -689,6 +729,17 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
                 for row in feed_status(connection, at):
                     found.append((f"feed {row['feed']}", str(row["status"]), f"last observation {row['last_observation'] or 'none'}, {row['files']} files"))
     return found
+
+
+def _in_postgres(settings: Settings, current: str | None) -> tuple[str, str]:
+    """Whether PostgreSQL shows the current build, and which one it shows."""
+    from warehouse.postgres import PublishFailed, build_in_postgres
+
+    try:
+        shown = build_in_postgres(settings)
+    except PublishFailed as error:
+        return "bad", str(error)
+    return ("good", shown or "none") if shown == current else ("bad", f"{shown or 'none'}, and readers of files see {current}: type `ebbtide publish`")
 
 
 def _keys(settings: Settings) -> list[tuple[str, str, str]]:

@@ -52,7 +52,10 @@ def tell_failure(context: Mapping[str, Any]) -> None:
     task_id = context["ti"].task_id
     stage, _, step = task_id.rpartition(".")
     what = f"{stage} gate failed" if step == "gate" else f"{task_id} failed"
-    message = f"{error_message(context.get('exception'))}\n\nReaders keep the build that was published before; `ebbtide builds` shows the failed one."
+    kept = "Readers keep the build that was published before; `ebbtide builds` shows the failed one."
+    if task_id == "publish_to_postgres":
+        kept = "Readers of files have the new build, those of PostgreSQL keep the one before; `ebbtide publish` tries again."
+    message = f"{error_message(context.get('exception'))}\n\n{kept}"
     send(settings, context, f"Ebbtide: {what} in {context['ti'].dag_id}", message, alerts=[])
 
 

@@ -113,6 +113,20 @@ RECORD_COMMENTS: dict[str, tuple[str, dict[str, str]]] = {
         "What each model behind the marts reads directly. Grain: model, input",
         {"model": "Model, with its schema", "input": "Model, seed or raw table (raw.<feed>) it reads, with its schema"},
     ),
+    "meta.key_column": (
+        "Columns that identify a row of a table: together unique, none of them null. Grain: model, column_name",
+        {"model": "Table of this file, with its schema", "column_name": "Column of its key", "position": "Place in the key, from 1"},
+    ),
+}
+
+# Keys of the same tables, of those that have one without nulls. The keys of the marts stand in the dbt project (`config.meta.grain`).
+RECORD_KEYS: dict[str, tuple[str, ...]] = {
+    "meta.build": ("build_id",),
+    "meta.feed_status": ("feed",),
+    "meta.file": ("file_id",),
+    "meta.lineage": ("model", "feed", "file_id"),
+    "meta.model_input": ("model", "input"),
+    "meta.key_column": ("model", "column_name"),
 }
 
 
@@ -136,7 +150,7 @@ def publish_build(settings: Settings, manifest: Path) -> Path:
         status = feed_status(connection, as_of)
         connection.execute(f"attach {literal(settings.next_mart_path)} as mart")
         graph = json.loads(manifest.read_text(encoding="utf-8"))
-        _copy_record(connection, build_id, status, _lineage(graph), _inputs(graph))
+        _copy_record(connection, build_id, status, _lineage(graph), _inputs(graph), _keys(graph))
         counted = connection.execute(
             "select coalesce(sum(estimated_size), 0) from duckdb_tables() where database_name = 'mart' and schema_name not in ('meta', 'quality')"
         )
@@ -164,6 +178,7 @@ def _copy_record(
     status: list[dict[str, object]],
     lineage: list[tuple[str, str]],
     inputs: list[tuple[str, str]],
+    keys: list[tuple[str, str, int]],
 ) -> None:
     import pandas
 
@@ -193,6 +208,8 @@ def _copy_record(
         connection.register("input_frame", pandas.DataFrame(inputs, columns=["model", "input"]))
         connection.execute("insert into mart.meta.model_input select model, input from input_frame order by all")
         connection.unregister("input_frame")
+    connection.execute("create or replace table mart.meta.key_column (model varchar, column_name varchar, position integer)")
+    connection.executemany("insert into mart.meta.key_column values (?, ?, ?)", keys)
     connection.execute(
         "create or replace table mart.quality.validation_result as select * from warehouse.quality.validation_result where build_id = ?", [build_id]
     )
@@ -220,6 +237,12 @@ def _inputs(graph: dict[str, Any]) -> list[tuple[str, str]]:
                 if parent in nodes
             }
     return sorted(pairs)
+
+
+def _keys(graph: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """Table with schema, column and place of each column of a key, of the marts and of the record."""
+    marts = {f"{node['schema']}.{node['name']}": node["config"]["meta"]["grain"] for node in (graph["nodes"][key] for key in _marts(graph))}
+    return [(table, column, place) for table, key in sorted({**marts, **RECORD_KEYS}.items()) for place, column in enumerate(key, start=1)]
 
 
 def _marts(graph: dict[str, Any]) -> list[str]:

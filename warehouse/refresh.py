@@ -1,6 +1,7 @@
 """The stages of a refresh, one plain function each: what a DAG task calls, and what a user may call by hand.
 
-`open_build -> fetch (a provider each) -> load -> gate raw -> build staging -> gate staging -> build marts -> gate marts -> publish -> report`
+`open_build -> fetch (a provider each) -> load -> gate raw -> build staging -> gate staging -> build marts -> gate marts -> publish
+-> publish_to_postgres -> report`
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -233,8 +234,6 @@ def _fetch(name: str, start: date | None, end: date | None, *, again: bool) -> d
 @stage("load")
 def load(*, build_id: str | None = None) -> dict[str, int]:
     """Load what has landed into the raw tables. Returns files and rows."""
-    from dataclasses import asdict
-
     from ingest.feeds import FEEDS
     from ingest.landing import Landing
     from ingest.load import load_landed
@@ -325,6 +324,22 @@ def publish(*, build_id: str | None = None) -> str:
     return str(publish_build(settings, settings.dbt_dir / "manifest.json"))
 
 
+def publish_to_postgres() -> dict[str, Any]:
+    """Show the current build in PostgreSQL. Returns build, tables, rows and seconds, or why that is not asked for.
+
+    The build is published to files whatever comes of this, so a failure is not one of the build.
+    Raises PublishFailed and WrongUse as `warehouse.postgres.publish_to_postgres` does.
+    """
+    settings = build_settings()
+    if settings.bi_postgres_url is None:
+        return {"not_asked": "EBBTIDE_BI_POSTGRES_URL is not set"}
+    if parent_of(settings):
+        return {"not_asked": "a build as of an earlier day lies beside the one readers see"}
+    from warehouse import postgres
+
+    return asdict(postgres.publish_to_postgres(settings))
+
+
 def report() -> list[str]:
     """Write the morning report; returns what the refresh brought, in a few lines: index, gates, changes since the build before, where the report is.
 
@@ -382,7 +397,23 @@ def summary_lines(settings: Settings) -> list[str]:
     lines.extend(_not_asked(settings))
     lines.extend(failure_lines(settings))
     lines.append(_change_line(settings, before.build_id if before else None, index))
+    lines.extend(_postgres_line(settings, build_id))
     return lines
+
+
+def _postgres_line(settings: Settings, build_id: str) -> list[str]:
+    """Which build PostgreSQL shows, where one is to be shown there."""
+    if settings.bi_postgres_url is None or parent_of(settings):
+        return []
+    from warehouse.postgres import PublishFailed, build_in_postgres
+
+    try:
+        shown = build_in_postgres(settings)
+    except PublishFailed as error:
+        return [f"PostgreSQL: not published, type `ebbtide publish` when it can be reached: {error}"]
+    if shown == build_id:
+        return ["PostgreSQL: shows this build"]
+    return [f"PostgreSQL: still shows {f'build {shown}' if shown else 'no build'}, and `ebbtide publish` says why"]
 
 
 def _not_asked(settings: Settings) -> list[str]:

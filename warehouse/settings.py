@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     fred_api_key: SecretStr | None = Field(None, description="key of the FRED API; without it fredgraph.csv is used, without vintages")
     sec_user_agent: str | None = Field(None, description="name and e-mail the SEC asks every client to send")
     cboe_host: str = Field("cdn.cboe.com", description="host of the Cboe index histories; cdn-api.cboe.com serves the same paths")
+    bi_postgres_url: SecretStr | None = Field(
+        None, description="PostgreSQL database that shows the published build too, postgresql://USER:PASSWORD@HOST:PORT/DATABASE; see docs/bi.md"
+    )
     notify: str | None = Field(
         None,
         repr=False,
@@ -69,6 +72,15 @@ class Settings(BaseSettings):
         for part in filter(None, (part.strip() for part in (value or "").split(","))):
             if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(\?\w+=[^&]*(&\w+=[^&]*)*)?", part):
                 raise ValueError("use package.module.Class or package.module.Class?name=value&name=value, separated by commas (%2C in a value)")
+        return value
+
+    @field_validator("bi_postgres_url")
+    @classmethod
+    def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():  # Compose passes an empty variable on as it stands
+            return None
+        if not re.match(r"postgres(ql)?://\S+$", value.get_secret_value()):
+            raise ValueError("use postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
         return value
 
     @field_validator("source")
@@ -158,15 +170,17 @@ class Settings(BaseSettings):
         return self.home / "writer.lock"
 
     def secrets(self) -> list[str]:
-        """What may stand in no log, message or file: keys, secret arguments of notifiers, and passwords of the proxies of the environment."""
+        """What may stand in no log, message or file: keys, secret arguments of notifiers, passwords of the proxies of the environment and of PostgreSQL."""
         found = [value.get_secret_value() for name in type(self).model_fields if isinstance(value := getattr(self, name), SecretStr)]
         for part in (self.notify or "").split(","):
             arguments = parse_qsl(part.partition("?")[2], keep_blank_values=True)
             found.extend(value for name, value in arguments if re.search(SECRET_ARGUMENT, name, re.IGNORECASE))
-        for address in getproxies().values():
+        for address in [*getproxies().values(), self.bi_postgres_url.get_secret_value() if self.bi_postgres_url else ""]:
             login = urlsplit(address).netloc.rpartition("@")[0]
             password = login.partition(":")[2]
             found.extend(form for text in (login, password) if password for form in (text, unquote(text)))
+            # PostgreSQL takes a password among the arguments, too
+            found.extend(value for name, value in parse_qsl(urlsplit(address).query) if name in ("password", "sslpassword"))
         return sorted({secret.strip() for secret in found if secret.strip()}, key=lambda secret: (-len(secret), secret))
 
     def claim_home(self) -> None:
