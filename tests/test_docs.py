@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import click
@@ -98,6 +99,7 @@ def test_a_page_out_of_date_is_named(tmp_path: Path) -> None:
     (tmp_path / "docs" / "feeds.md").write_text("# Feeds\n", encoding="utf-8")
     (tmp_path / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
     (tmp_path / "docs" / "bring-your-own.md").write_text(own_page(FEEDS), encoding="utf-8")
+    shutil.copy(REPOSITORY / "docs" / "dictionary.md", tmp_path / "docs")
     assert outdated(tmp_path) == ["docs/feeds.md is out of date: run `python -m warehouse.docs`"]
 
 
