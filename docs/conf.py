@@ -32,6 +32,7 @@ html_sidebars = {
 }
 html_copy_source = False
 html_use_index = False
+html_show_copyright = False
 # summaries in the search would be fetched, which browsers forbid for files
 html_show_search_summary = False
 

@@ -13,7 +13,7 @@ import yaml
 
 from ingest.feeds import FEEDS
 from warehouse.cli import main
-from warehouse.docs import feeds_page, outdated, own_page, settings_page
+from warehouse.docs import feeds_page, outdated, own_page, pages, settings_page
 from warehouse.settings import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -92,6 +92,13 @@ def test_every_page_is_in_the_index() -> None:
 
 def test_made_pages_are_up_to_date() -> None:
     assert outdated() == []
+
+
+@pytest.mark.parametrize("path", pages())
+def test_made_pages_hold_no_html_by_accident(path: str) -> None:
+    """A name such as `<symbol>` in a description would be taken for a tag, and not be shown."""
+    prose = re.sub(r"(?s)```.*?```|`[^`\n]*`|<!--.*?-->|<https?://[^>]+>", "", pages()[path])
+    assert re.findall(r"(?<!\\)<\S+", prose) == []
 
 
 def test_a_page_out_of_date_is_named(tmp_path: Path) -> None:

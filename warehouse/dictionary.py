@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from expectations.project import Column, Model, feeds_behind, read_models
 from warehouse.dbt import SIGNALS
-from warehouse.markdown import MADE, table
+from warehouse.markdown import MADE, plain, table
 from warehouse.publish import record_columns
 
 _SCHEMAS = {
@@ -71,7 +71,7 @@ def _mart(mart: Model, models: dict[str, Model]) -> str:
     feeds = ", ".join(f"[{feed}](feeds.md#{feed})" for feed in sorted(feeds_behind(mart, models, through_macros=True)))
     facts = [f"* Key: {', '.join(f'`{name}`' for name in mart.grain)}", *([f"* Feeds: {feeds}"] if feeds else [])]
     columns = ([f"`{column.name}`", column.type, column.unit, _meaning(column)] for column in mart.columns)
-    return "\n\n".join([f"## {mart.schema}.{mart.name}", mart.description, "\n".join(facts), table(("column", "type", "unit", "meaning"), columns)])
+    return "\n\n".join([f"## {mart.schema}.{mart.name}", plain(mart.description), "\n".join(facts), table(("column", "type", "unit", "meaning"), columns)])
 
 
 def _meaning(column: Column) -> str:
@@ -80,7 +80,7 @@ def _meaning(column: Column) -> str:
 
 def _record(name: str, comment: str, rows: Iterable[Sequence[str]]) -> str:
     columns = ([f"`{column}`", kind.lower(), meaning] for _, _, column, kind, meaning in rows)
-    return "\n\n".join([f"## {name}", f"{comment}.", table(("column", "type", "meaning"), columns)])
+    return "\n\n".join([f"## {name}", plain(f"{comment}."), table(("column", "type", "meaning"), columns)])
 
 
 def _signals() -> Iterable[list[str]]:

@@ -18,7 +18,7 @@ from ingest.feed import Access, Delay, Feed, PublicationLag
 from ingest.feeds import FEEDS, provider_of
 from ingest.feeds.own import SERIES
 from warehouse.dictionary import dictionary_page
-from warehouse.markdown import MADE, table
+from warehouse.markdown import MADE, plain, table
 from warehouse.settings import REPOSITORY, Settings
 
 # Variables of the Makefile; a variable it lets the caller set and that is not here fails `settings_page`.
@@ -157,7 +157,7 @@ def _feed(feed: Feed) -> str:
         facts.append(f"* Provider's publication time: `{feed.published_column}`")
     formats = table(("format", "access", "files"), ([f"`{f.name}`", _ACCESS[f.access], f.description] for f in feed.formats))
     columns = table(("column", "type", "unit", "meaning"), ([f"`{c.name}`", c.type, c.unit, c.description] for c in feed.columns))
-    return "\n\n".join([f"## {feed.name}", f"{feed.title}. {feed.description}", "\n".join(facts), formats, columns])
+    return "\n\n".join([f"## {feed.name}", plain(f"{feed.title}. {feed.description}"), "\n".join(facts), formats, columns])
 
 
 def _shared(lags: Mapping[str, PublicationLag]) -> dict[PublicationLag, list[str]]:

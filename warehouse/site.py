@@ -17,7 +17,7 @@ SITE = REPOSITORY / "var" / "docs"
 
 # What dbt's page says in its template and browsers ask for all the same: names of icons that are filled in later, an icon that is not there.
 _NEVER_THERE = {
-    'xlink:href="{{': 'ng-attr-xlink:href="{{',
+    'xlink:href="{{': 'ng-attr-href="{{',
     """<link rel="shortcut icon" href="${require('./assets/favicons/favicon.ico')}"/>""": "",
 }
 

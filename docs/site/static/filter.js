@@ -1,4 +1,7 @@
 // A box above long tables that leaves only the rows with the words typed, on pages such as the data dictionary. Works without a server.
+// What was typed into the search that led here; Sphinx forgets it once it has marked the words.
+const searched = localStorage.getItem("sphinx_highlight_terms") || "";
+
 document.addEventListener("DOMContentLoaded", () => {
   const article = document.querySelector("article");
   const rows = article ? [...article.querySelectorAll("tbody tr")] : [];
@@ -33,5 +36,9 @@ document.addEventListener("DOMContentLoaded", () => {
     count.textContent = words.length ? `${left} of ${rows.length} rows` : "";
   };
   input.addEventListener("input", show);
+  if (searched) {
+    input.value = searched;
+    show();
+  }
   box.addEventListener("submit", (event) => event.preventDefault());
 });
