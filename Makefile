@@ -10,12 +10,13 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: refresh test lint lock audit bench detection mutation faults up clean help
+.PHONY: refresh test lint docs lock audit bench detection mutation faults up clean help
 
 help:
 	@echo "make refresh [SOURCE=sample|live|replay:FOLDER]   build and publish the warehouse"
 	@echo "make test                                        run the tests"
 	@echo "make lint                                        ruff, mypy, sqlfluff"
+	@echo "make docs                                        make the site of the documentation in var/docs"
 	@echo "make lock                                        resolve requirements.lock again"
 	@echo "make audit                                       look for known vulnerabilities in the locked packages"
 	@echo "make bench                                       measure against bare DuckDB"
@@ -43,6 +44,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt_project --processes 2
+
+docs: $(VENV)/.installed
+	@$(BIN)/python -m warehouse.site
 
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet --output-file requirements.lock

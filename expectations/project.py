@@ -23,6 +23,7 @@ _REF = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*\)""")
 _REF_PREFIX = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*~""")
 # a name that only dbt could tell: the inputs of the model would stay unknown
 _REF_OF_VARIABLE = re.compile(r"\bref\(\s*(\w+)\s*\)")
+_MACRO = re.compile(r"{%-?\s*macro\s+(\w+)\((.*?){%-?\s*endmacro", re.DOTALL)
 _SOURCE = re.compile(r"""\bsource\(\s*['"](?!meta['"])\w+['"]\s*,\s*['"](\w+)['"]\s*\)""")
 # the project's own generic test: the columns of the grain are unique together and never null
 _GRAIN_TEST = "unique_grain"
@@ -34,6 +35,17 @@ class Bounds:
 
     minimum: float | None
     maximum: float | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the YAML declares it. `values` are all it may take, where they are listed; `type` is empty where no contract fixes it."""
+
+    name: str
+    type: str
+    unit: str
+    description: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,11 +71,15 @@ class Model:
         none is as good as one; None when every feed behind it makes rows.
     refs, ref_prefixes, feeds
         Models, beginnings of names of models (a `ref` completed in a loop) and raw tables the SQL reads directly.
+    macro_refs
+        Models that macros read for it.
     """
 
     name: str
     layer: str
     schema: str
+    description: str
+    columns: tuple[Column, ...]
     grain: tuple[str, ...]
     grain_tested_by_dbt: bool
     bounds: Mapping[str, Bounds]
@@ -72,6 +88,7 @@ class Model:
     refs: frozenset[str]
     ref_prefixes: frozenset[str]
     feeds: frozenset[str]
+    macro_refs: frozenset[str]
 
 
 class ProjectError(Exception):
@@ -88,16 +105,20 @@ def read_models(project: Path = PROJECT) -> dict[str, Model]:
     for path in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}
         declared.update({entry["name"]: entry for entry in content.get("models") or []})
+    macros = {name: body for path in sorted((project / "macros").glob("*.sql")) for name, body in _MACRO.findall(path.read_text(encoding="utf-8"))}
     models = {}
     for path in sorted([*folder.rglob("*.sql"), *folder.rglob("*.py")]):
         if path.stem not in declared:
             raise ProjectError(f"model {path.stem} ({path.relative_to(project)}) has no entry in a YAML file beside it")
-        models[path.stem] = _model(path, folder, declared[path.stem])
+        models[path.stem] = _model(path, folder, declared[path.stem], macros)
     return {name: _with_completed_refs(model, models) for name, model in models.items()}
 
 
-def feeds_behind(model: Model, models: Mapping[str, Model]) -> frozenset[str]:
-    """Raw tables a model rests on, directly or through other models."""
+def feeds_behind(model: Model, models: Mapping[str, Model], *, through_macros: bool = False) -> frozenset[str]:
+    """Raw tables a model rests on, directly or through other models.
+
+    What macros read adds columns beside the rows of a model, and no rows: a gate that asks whether there should be rows leaves it out, lineage does not.
+    """
     found: set[str] = set()
     seen: set[str] = set()
     waiting = [model]
@@ -107,7 +128,8 @@ def feeds_behind(model: Model, models: Mapping[str, Model]) -> frozenset[str]:
             continue
         seen.add(current.name)
         found |= current.feeds
-        waiting.extend(models[name] for name in current.refs if name in models)
+        refs = current.refs | current.macro_refs if through_macros else current.refs
+        waiting.extend(models[name] for name in refs if name in models)
     return frozenset(found)
 
 
@@ -120,7 +142,24 @@ def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return (entry.get("config") or {}).get("meta") or entry.get("meta") or {}
 
 
-def _model(path: Path, folder: Path, entry: Mapping[str, Any]) -> Model:
+def _column(entry: Mapping[str, Any]) -> Column:
+    accepted = [test["accepted_values"] for test in entry.get("data_tests") or [] if isinstance(test, dict) and "accepted_values" in test]
+    values = [str(value) for test in accepted for value in (test.get("arguments") or test)["values"]]
+    return Column(entry["name"], entry.get("data_type", ""), str(_meta(entry).get("unit", "")), entry.get("description", ""), tuple(values))
+
+
+def _called(text: str, macros: Mapping[str, str]) -> str:
+    """The text of the macros that a text calls, and of those that they call."""
+    waiting, found = [text], dict[str, str]()
+    while waiting:
+        current = waiting.pop()
+        new = {name: body for name, body in macros.items() if name not in found and re.search(rf"\b{name}\(", current)}
+        found |= new
+        waiting += new.values()
+    return "\n".join(found.values())
+
+
+def _model(path: Path, folder: Path, entry: Mapping[str, Any], macros: Mapping[str, str]) -> Model:
     parts = path.relative_to(folder).parts
     meta = _meta(entry)
     grain = meta.get("grain")
@@ -139,6 +178,8 @@ def _model(path: Path, folder: Path, entry: Mapping[str, Any]) -> Model:
         name=path.stem,
         layer=parts[0],
         schema=parts[1] if parts[0] == "marts" and len(parts) > 2 else parts[0],
+        description=entry.get("description", ""),
+        columns=tuple(_column(column) for column in columns),
         grain=tuple(grain),
         grain_tested_by_dbt=any(_GRAIN_TEST in ((test,) if isinstance(test, str) else test) for test in entry.get("data_tests") or []),
         bounds=bounds,
@@ -147,4 +188,5 @@ def _model(path: Path, folder: Path, entry: Mapping[str, Any]) -> Model:
         refs=frozenset(_REF.findall(text)),
         ref_prefixes=frozenset(_REF_PREFIX.findall(text)),
         feeds=frozenset(_SOURCE.findall(text)),
+        macro_refs=frozenset(_REF.findall(_called(text, macros))),
     )

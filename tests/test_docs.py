@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ import yaml
 
 from ingest.feeds import FEEDS
 from warehouse.cli import main
-from warehouse.docs import feeds_page, outdated, own_page, settings_page
+from warehouse.docs import feeds_page, outdated, own_page, pages, settings_page
 from warehouse.settings import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -93,11 +94,19 @@ def test_made_pages_are_up_to_date() -> None:
     assert outdated() == []
 
 
+@pytest.mark.parametrize("path", pages())
+def test_made_pages_hold_no_html_by_accident(path: str) -> None:
+    """A name such as `<symbol>` in a description would be taken for a tag, and not be shown."""
+    prose = re.sub(r"(?s)```.*?```|`[^`\n]*`|<!--.*?-->|<https?://[^>]+>", "", pages()[path])
+    assert re.findall(r"(?<!\\)<\S+", prose) == []
+
+
 def test_a_page_out_of_date_is_named(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "feeds.md").write_text("# Feeds\n", encoding="utf-8")
     (tmp_path / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
     (tmp_path / "docs" / "bring-your-own.md").write_text(own_page(FEEDS), encoding="utf-8")
+    shutil.copy(REPOSITORY / "docs" / "dictionary.md", tmp_path / "docs")
     assert outdated(tmp_path) == ["docs/feeds.md is out of date: run `python -m warehouse.docs`"]
 
 

@@ -55,6 +55,12 @@ def _build_id(moment: datetime) -> str:
     return moment.strftime(_BUILD_ID)[:18] + "Z"
 
 
+def create_record(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables of the build record and the raw tables, where there are none."""
+    connection.execute(_TABLES)
+    create_tables(connection, list(FEEDS.values()))
+
+
 def start_build(connection: duckdb.DuckDBPyConnection, settings: Settings) -> str:
     """Record a new build as the one in progress; returns its id, the UTC time it started. An unfinished one is marked failed.
 
@@ -62,8 +68,7 @@ def start_build(connection: duckdb.DuckDBPyConnection, settings: Settings) -> st
     """
     from warehouse.leftovers import settle_running_builds
 
-    connection.execute(_TABLES)
-    create_tables(connection, list(FEEDS.values()))
+    create_record(connection)
     settle_running_builds(connection, settings)
     started = datetime.now(UTC)
     build_id = _build_id(started)

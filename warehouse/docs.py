@@ -1,4 +1,5 @@
-"""Pages made from the code: docs/feeds.md and docs/bring-your-own.md from the declarations, docs/settings.md from the settings; and what a feed lacks.
+"""Pages made from the code: docs/feeds.md and docs/bring-your-own.md from the declarations, docs/settings.md from the settings, docs/dictionary.md from
+the models and the build record; and what a feed lacks.
 
 `python -m warehouse.docs` writes the pages. With `--check` it writes nothing, and ends with 1 when a page is out of date or a
 feed lacks a part.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -16,9 +17,9 @@ import yaml
 from ingest.feed import Access, Delay, Feed, PublicationLag
 from ingest.feeds import FEEDS, provider_of
 from ingest.feeds.own import SERIES
+from warehouse.dictionary import dictionary_page
+from warehouse.markdown import MADE, plain, table
 from warehouse.settings import REPOSITORY, Settings
-
-_MADE = "<!-- Made by `python -m warehouse.docs`; edit the declarations, not this page. -->"
 
 # Variables of the Makefile; a variable it lets the caller set and that is not here fails `settings_page`.
 _MAKE_VARIABLES = {
@@ -38,7 +39,12 @@ _ACCESS = {
 
 def pages() -> dict[str, str]:
     """Text of every page that is made from code, by its path below the repository."""
-    return {"docs/feeds.md": feeds_page(FEEDS), "docs/settings.md": settings_page(), "docs/bring-your-own.md": own_page(FEEDS)}
+    return {
+        "docs/feeds.md": feeds_page(FEEDS),
+        "docs/settings.md": settings_page(),
+        "docs/bring-your-own.md": own_page(FEEDS),
+        "docs/dictionary.md": dictionary_page(),
+    }
 
 
 def own_page(feeds: Mapping[str, Feed]) -> str:
@@ -56,20 +62,20 @@ def own_page(feeds: Mapping[str, Feed]) -> str:
         "\n\n".join(
             [
                 "# Bring your own",
-                _MADE,
+                MADE,
                 "Some figures cannot be fetched: a licence forbids it, a log-in or a captcha guards them, or they stand on paper. Put such files "
                 "into `$EBBTIDE_HOME/own`, and the next live refresh takes them beside what it fetches; or replay a folder of them, "
                 "`make refresh SOURCE=replay:FOLDER`. A file is known by what it holds, wherever it lies in the folder; one that no feed reads is named. "
                 "Without them everything works, and what they would measure says what stands in for them. See that your licence allows what you do.",
                 "## Files of providers",
-                _table(("feed", "format", "files", "licence"), files),
+                table(("feed", "format", "files", "licence"), files),
                 "## Series of one's own",
                 "Any name, UTF-8, a comma between fields, one line a series and date:",
                 "```text\nseries_id,observation_date,value,published_at\nvietnam_foreign_ownership,2022-12-31,0.2,2023-01-20\n```",
                 "`observation_date` is the day, or the end of the month, quarter or year. `published_at` may be left out: then the lag below says when the "
                 "value became known. A day alone stands for its end, a time is UTC where it names no zone. A later file with another value is a new "
                 "version from its own edition on. A line of a series that is not listed is quarantined; `ebbtide quarantine list` shows why.",
-                _table(("series", "what", "unit", "cadence", "known after", "where to get it", "serves", "without it"), series),
+                table(("series", "what", "unit", "cadence", "known after", "where to get it", "serves", "without it"), series),
             ]
         )
         + "\n"
@@ -82,13 +88,13 @@ def feeds_page(feeds: Mapping[str, Feed]) -> str:
     overview = ([f"[{f.name}](#{f.name})", f.title, f.provider, str(f.cadence), _lag(f.lag), ", ".join(f.key)] for f in ordered)
     parts = [
         "# Feeds",
-        _MADE,
+        MADE,
         "A feed is one kind of record a provider publishes. It lands in the table `raw.<feed>`, which keeps every version of a row. "
         "An observation becomes known (`_available_at`) at the provider's own time where the feed carries one, otherwise by the "
         "publication lag below. Times are local to the zone named. [Architecture](architecture.md) tells the rules, "
         "`ebbtide feeds` how fresh each feed is.",
         "Some licences allow personal use only: check them before you pass data on.",
-        _table(("feed", "what", "provider", "cadence", "publication lag", "key"), overview),
+        table(("feed", "what", "provider", "cadence", "publication lag", "key"), overview),
         *_how_availability_is_determined(ordered),
         *(_feed(feed) for feed in ordered),
     ]
@@ -105,7 +111,7 @@ def _how_availability_is_determined(feeds: Sequence[Feed]) -> list[str]:
         "the time of the file where it was fetched before the rule's time, or where the file before lacked what was due; the rule. "
         "A later version is known with the edition that brings it. "
         "Exceptions are observations for which the rule was not kept; they count from the day on which they came.",
-        _table(("feed", "known by", "rule", "source", "exceptions, with source"), (row for feed in feeds for row in _availability(feed))),
+        table(("feed", "known by", "rule", "source", "exceptions, with source"), (row for feed in feeds for row in _availability(feed))),
     ]
 
 
@@ -149,9 +155,9 @@ def _feed(feed: Feed) -> str:
         facts.append(f"* Vintages: `{feed.vintage_column}`")
     if feed.published_column:
         facts.append(f"* Provider's publication time: `{feed.published_column}`")
-    formats = _table(("format", "access", "files"), ([f"`{f.name}`", _ACCESS[f.access], f.description] for f in feed.formats))
-    columns = _table(("column", "type", "unit", "meaning"), ([f"`{c.name}`", c.type, c.unit, c.description] for c in feed.columns))
-    return "\n\n".join([f"## {feed.name}", f"{feed.title}. {feed.description}", "\n".join(facts), formats, columns])
+    formats = table(("format", "access", "files"), ([f"`{f.name}`", _ACCESS[f.access], f.description] for f in feed.formats))
+    columns = table(("column", "type", "unit", "meaning"), ([f"`{c.name}`", c.type, c.unit, c.description] for c in feed.columns))
+    return "\n\n".join([f"## {feed.name}", plain(f"{feed.title}. {feed.description}"), "\n".join(facts), formats, columns])
 
 
 def _shared(lags: Mapping[str, PublicationLag]) -> dict[PublicationLag, list[str]]:
@@ -183,23 +189,18 @@ def settings_page(makefile: Path = REPOSITORY / "Makefile") -> str:
         "\n\n".join(
             [
                 "# Settings",
-                _MADE,
+                MADE,
                 "Everything is set by environment variables; none is needed for the sample world. `ebbtide doctor` shows what is in force "
                 "and which keys are set, without showing the keys.",
-                _table(("variable", "default", "meaning"), settings),
+                table(("variable", "default", "meaning"), settings),
                 "## On the make line",
-                _table(("variable", "default", "meaning"), ([f"`{name}`", f"`{defaults[name]}`", text] for name, text in _MAKE_VARIABLES.items())),
+                table(("variable", "default", "meaning"), ([f"`{name}`", f"`{defaults[name]}`", text] for name, text in _MAKE_VARIABLES.items())),
                 "`make refresh SOURCE=replay:FOLDER` takes a relative folder from where it is typed. "
                 "A home belongs to one kind of source: another kind is refused.",
             ]
         )
         + "\n"
     )
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def outdated(root: Path = REPOSITORY) -> list[str]:

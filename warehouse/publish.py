@@ -16,14 +16,14 @@ from typing import Any
 
 import duckdb
 
-from warehouse.build import BUILD_PATTERN, build_in_progress, feed_status, finish_build
+from warehouse.build import BUILD_PATTERN, build_in_progress, create_record, feed_status, finish_build
 from warehouse.connection import connect, literal, quote
 from warehouse.settings import Settings, WrongUse
 
 # Comments of the tables that are copied into every published file beside the marts: table, then its columns.
 RECORD_COMMENTS: dict[str, tuple[str, dict[str, str]]] = {
     "meta.build": (
-        "Builds of this home, the newest last; the one without a finish is this file's",
+        "Builds of this home, the newest last; the one without a finish is this file's. Grain: build_id",
         {
             "build_id": "UTC time the build started",
             "source": "sample (the invented sample world), replay (files of a folder) or live",
@@ -186,9 +186,13 @@ def _copy_record(
     for table in ("meta.build", "meta.file", "meta.quarantine", "meta.decision"):
         connection.execute(f"create or replace table mart.{table} as select * from warehouse.{table}")
     connection.register("status_frame", pandas.DataFrame(status))
-    connection.execute("create or replace table mart.meta.feed_status as select * from status_frame order by feed")
+    # a column without a value says nothing about its type
     connection.execute(
-        "alter table mart.meta.feed_status alter last_observation type date; alter table mart.meta.feed_status alter last_edition_at type timestamp"
+        """
+        create or replace table mart.meta.feed_status as
+        select * replace (last_file::varchar as last_file, last_edition_at::timestamp as last_edition_at, last_observation::date as last_observation)
+        from status_frame order by feed
+        """
     )
     connection.unregister("status_frame")
     connection.execute("create or replace table mart.meta.lineage (model varchar, feed varchar, file_id bigint)")
@@ -259,6 +263,27 @@ def _behind(graph: dict[str, Any], key: str) -> set[str]:
                 seen.add(parent)
                 waiting.append(parent)
     return seen
+
+
+def record_columns() -> list[tuple[str, str, str, str, str]]:
+    """Table, what it holds, column, type and meaning of the build record, in order; read from an empty one that is made as every build's is."""
+    from expectations.gate import RESULT_COLUMNS
+
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as mart; attach ':memory:' as warehouse; use warehouse")
+        create_record(connection)
+        connection.execute(f"create table quality.validation_result ({', '.join(f'{quote(name)} {kind}' for name, (kind, _) in RESULT_COLUMNS.items())})")
+        _copy_record(connection, "", feed_status(connection, datetime.max), [], [], _keys({"nodes": {}}))
+        _comment_record(connection)
+        return connection.execute(
+            """
+            select concat_ws('.', schema_name, table_name) as name, held.comment, column_name, data_type, described.comment
+            from duckdb_columns() as described
+            inner join duckdb_tables() as held using (database_name, schema_name, table_name)
+            where database_name = 'mart'
+            order by name, column_index
+            """
+        ).fetchall()
 
 
 def _comment_record(connection: duckdb.DuckDBPyConnection) -> None:
