@@ -5,7 +5,8 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import CronTriggerTimetable, chain, dag, task_group
 
-from dags.stages import fetch, load_to_report, open_build, providers, tell_failure
+from dags.assets import declare_assets, providers
+from dags.stages import fetch, load_to_report, open_build, tell_failure
 
 EXCHANGE_TIME = "America/New_York"
 
@@ -37,6 +38,10 @@ EXCHANGE_TIME = "America/New_York"
 | `publish` | swaps the new build in with one rename |
 | `report` | writes the morning report, and says what changed |
 
+Its assets are the way of the data: `ebbtide.landed.<provider>` -> `ebbtide.raw` -> `ebbtide.staging` -> `ebbtide.marts.<schema>` ->
+`ebbtide.published`; the gates add `ebbtide.quality`. Schedule a DAG of your own on `ebbtide.published`. Data Docs and the report of the
+newest build are tabs of each run.
+
 A provider that does not answer is named in the report, and its feeds stand as they were. Any other task that fails ends the run. Readers
 then keep the build that was published before; `ebbtide builds` shows the
 failed run and `quality/<build id>.json` its checks. Nothing needs clearing: the next run starts a build of its own.
@@ -54,4 +59,4 @@ def warehouse_refresh() -> None:
     chain(open_build(), fetch_all(), first)
 
 
-warehouse_refresh()
+declare_assets(warehouse_refresh())

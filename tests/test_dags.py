@@ -76,6 +76,7 @@ def describe(dag):
                 "after": sorted(task.upstream_task_ids), "retries": task.retries, "delay": task.retry_delay.total_seconds(),
                 "backoff": task.retry_exponential_backoff, "choices": retry_choices(task), "doc": task.doc_md,
                 "trigger_rule": task.trigger_rule.value,
+                "inlets": [asset.name for asset in task.inlets], "outlets": [asset.name for asset in task.outlets],
             }
             for task in dag.tasks
         },
@@ -122,6 +123,7 @@ def recorder(name):
 refresh = types.ModuleType("warehouse.refresh")
 for name in ("open_build", "fetch", "load", "gate", "build_models", "publish", "report"):
     setattr(refresh, name, recorder(name))
+refresh.published_facts = lambda: {"build_id": "B1", "retreat_index": 50.0}
 sys.modules["warehouse.refresh"] = warehouse.refresh = refresh
 
 from warehouse.orchestration import run_dag
@@ -269,6 +271,27 @@ def test_stages_after_the_fetches_form_one_chain(described: dict[str, Any], dag_
     for before, after in pairwise(AFTER_FETCH):
         assert tasks[after]["after"] == [before]
     assert described["dags"][dag_id]["groups"] == ["fetch", "marts", "raw", "staging"]
+
+
+def test_assets_lead_from_the_providers_to_the_published_build(refresh: dict[str, Any]) -> None:
+    """Read as a graph of assets, the tasks are the way of the data: each but the landed files is made from what another task made."""
+    landed = [f"ebbtide.landed.{provider}" for provider in PROVIDERS]
+    marts = [f"ebbtide.marts.{schema}" for schema in ("signals", "migration", "valuation", "scenarios")]
+    tasks = {name: (task["inlets"], task["outlets"]) for name, task in refresh["tasks"].items()}
+    assert [tasks.pop(f"fetch.{provider}") for provider in PROVIDERS] == [([], [asset]) for asset in landed]
+    assert tasks == {
+        "open_build": ([], []),
+        "raw.load": (landed, ["ebbtide.raw"]),
+        "raw.gate": (["ebbtide.raw"], ["ebbtide.quality"]),
+        "staging.build": (["ebbtide.raw"], ["ebbtide.staging"]),
+        "staging.gate": (["ebbtide.staging"], ["ebbtide.quality"]),
+        "marts.build": (["ebbtide.staging"], marts),
+        "marts.gate": (marts, ["ebbtide.quality"]),
+        "publish": ([*marts, "ebbtide.quality"], ["ebbtide.published"]),
+        "report": (["ebbtide.published"], []),
+    }
+    models = REPOSITORY / "dbt_project" / "models" / "marts"
+    assert {path.name for path in models.iterdir() if path.is_dir()} == {name.rpartition(".")[2] for name in marts}
 
 
 @pytest.mark.parametrize("dag_id", ["warehouse_refresh", "warehouse_backfill"])
