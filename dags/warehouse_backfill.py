@@ -19,7 +19,7 @@ from dags.stages import FETCH_RETRIES, load_to_report, open_build, tell_failure
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=pendulum.duration(hours=12),
-    default_args={"on_failure_callback": tell_failure},
+    default_args={"owner": "ebbtide", "on_failure_callback": tell_failure},
     tags=["ebbtide", "backfill"],
     params={
         "provider": Param(

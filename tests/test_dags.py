@@ -99,7 +99,7 @@ print(json.dumps({
 
 # `warehouse.refresh` with the same functions, which note that they were called; FAILS names the call that raises
 RECORDER = """
-import contextlib, json, sqlite3, sys, time, types
+import contextlib, json, signal, sqlite3, sys, time, types
 from pathlib import Path
 from filelock import FileLock
 import warehouse
@@ -113,6 +113,11 @@ def recorder(name):
         call += f" of {build_id}" if build_id else ""
         calls.append(call)
         print("said by", call)
+        if fails.get(call) is KeyboardInterrupt:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                raise ValueError("cancelled, as dbt says") from None
         if call in fails:
             raise fails[call]
         if call == "report":
@@ -140,7 +145,7 @@ def run(title, dag_id="warehouse_refresh", params=None, failing=None):
     print("---", title, flush=True)
     try:
         outcome = run_dag(dag_id, airflow_dir, params)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         outcome = f"{type(error).__name__}: {error}"
     results[title] = {"outcome": outcome, "calls": list(calls)}
 
@@ -168,6 +173,10 @@ run("raw gate fails", failing={"gate raw of B1": WrongUse("raw gate: 1 critical 
 run("marts gate fails", failing={"gate marts of B1": ValueError("2 critical checks failed")})
 run("provider's folder is missing", failing={f"fetch {sys.argv[2]}": FileNotFoundError("no such folder")})
 run("no provider answers", failing={f"fetch {path}": FileNotFoundError("no such folder") for path in sys.argv[4].split(",")})
+run("Ctrl-C", failing={"build_models staging of B1": KeyboardInterrupt})
+with contextlib.closing(sqlite3.connect(airflow_dir / "airflow.db")) as metadata:
+    state = metadata.execute("select state from dag_run order by id desc limit 1").fetchall()
+    results["after Ctrl-C"] = {"runs": state, "left": (airflow_dir / "run.json").exists()}
 run("build cannot be opened", failing={"open_build": WrongUse("in use")})
 period = {"start": "2020-01-01", "end": "2021-06-30"}
 run("backfill", "warehouse_backfill", {"provider": sys.argv[2], "days_a_piece": 365, **period})
@@ -228,6 +237,12 @@ class Runs:
     def states(self) -> dict[str, list[list[str]]]:
         """States of the runs after one was killed, in the order they are in Airflow's metadata, and of their load."""
         found: dict[str, list[list[str]]] = self._results["states"]
+        return found
+
+    @property
+    def after_interrupt(self) -> dict[str, Any]:
+        """State of the run that Ctrl-C ended, and whether it left a note that it runs."""
+        found: dict[str, Any] = self._results["after Ctrl-C"]
         return found
 
     def outcome(self, title: str) -> Any:
@@ -424,6 +439,14 @@ def test_a_run_whose_process_was_killed_has_failed_and_a_schedulers_goes_on(runs
     assert runs.outcome("after a killed one") is True
     assert runs.states["runs"] == [["failed"], ["running"], ["success"]]
     assert runs.states["load"] == [["failed"], ["success"]]
+
+
+def test_ctrl_c_ends_the_run_with_the_task_under_way(runs: Runs) -> None:
+    """Airflow and dbt take it for a failure of the task; the run must not go on with the next."""
+    assert runs.outcome("Ctrl-C") == "KeyboardInterrupt: "
+    assert runs.calls("Ctrl-C")[-1] == "build_models staging of B1"
+    assert runs.printed("Ctrl-C")[-1].split() == ["staging.build", runs.printed("Ctrl-C")[-1].split()[1], "s", "interrupted"]
+    assert runs.after_interrupt == {"runs": [["failed"]], "left": False}
 
 
 def test_backfill_fetches_the_period_in_pieces(runs: Runs) -> None:
