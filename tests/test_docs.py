@@ -10,9 +10,8 @@ import click
 import pytest
 import yaml
 
-from ingest.feeds import FEEDS
 from warehouse.cli import main
-from warehouse.docs import feeds_page, outdated, own_page, pages, settings_page
+from warehouse.docs import feeds_page, outdated, pages, settings_page
 from warehouse.settings import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])

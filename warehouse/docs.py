@@ -60,7 +60,7 @@ def commands_page() -> str:
 
 
 def _help(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
-    context = click.Context(command, parent=parent, info_name=name, terminal_width=100)
+    context = click.Context(command, parent=parent, info_name=name, terminal_width=100, help_option_names=["-h", "--help"])
     text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     parts = [f"## {context.command_path}", f"```text\n{text}\n```"]
     if isinstance(command, click.Group):
