@@ -26,7 +26,7 @@ EXCHANGE_TIME = "America/New_York"
     doc_md="""
 ### Warehouse refresh
 
-open_build → fetch → raw → staging → marts → publish → report
+open_build -> fetch -> raw -> staging -> marts -> publish -> report
 
 | part | what it does |
 | --- | --- |
@@ -38,7 +38,7 @@ open_build → fetch → raw → staging → marts → publish → report
 | `publish` | swaps the new build in with one rename |
 | `report` | writes the morning report, and says what changed |
 
-Its assets are the way of the data: `ebbtide.landed.<provider>` → `ebbtide.raw` → `ebbtide.staging` → `ebbtide.marts.<schema>` →
+Its assets are the way of the data: `ebbtide.landed.<provider>` -> `ebbtide.raw` -> `ebbtide.staging` -> `ebbtide.marts.<schema>` ->
 `ebbtide.published`; the gates add `ebbtide.quality`. Schedule a DAG of your own on `ebbtide.published`. Data Docs and the report of the
 newest build are tabs of each run.
 
