@@ -35,6 +35,7 @@ MARTS = [
 ]
 QUALITY = _asset("quality", "results of the gates, in quality.validation_result and as Data Docs")
 PUBLISHED = _asset("published", "the checked build that readers see, published/current.duckdb")
+REPORT = _asset("report", "the morning report on that build, report/index.html")
 
 
 # What each task of a refresh reads and makes, in the order of the way.
@@ -47,7 +48,7 @@ WAY: dict[str, tuple[list[Asset], list[Asset]]] = {
     "marts.build": ([STAGING], MARTS),
     "marts.gate": (MARTS, [QUALITY]),
     "publish": ([*MARTS, QUALITY], [PUBLISHED]),
-    "report": ([PUBLISHED], []),
+    "report": ([PUBLISHED], [REPORT]),
 }
 
 

@@ -39,7 +39,7 @@ open_build -> fetch -> raw -> staging -> marts -> publish -> report
 | `report` | writes the morning report, and says what changed |
 
 Its assets are the way of the data: `ebbtide.landed.<provider>` -> `ebbtide.raw` -> `ebbtide.staging` -> `ebbtide.marts.<schema>` ->
-`ebbtide.published`; the gates add `ebbtide.quality`. Schedule a DAG of your own on `ebbtide.published`. Data Docs and the report of the
+`ebbtide.published` -> `ebbtide.report`; the gates add `ebbtide.quality`. Schedule a DAG of your own on `ebbtide.published`. Data Docs and the report of the
 newest build are tabs of each run.
 
 A provider that does not answer is named in the report, and its feeds stand as they were. Any other task that fails ends the run. Readers

@@ -6,8 +6,11 @@ shown here; tests/test_compose.py reads it in the file.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -308,15 +311,19 @@ def backup_and_restore(stack: Stack) -> None:
 
 
 def pages_of_the_build(stack: Stack) -> None:
-    """Data Docs are served to who is logged in, the report is not there yet, and nothing else of the home is."""
+    """The report and Data Docs are served to who is logged in, and nothing else of the home is."""
     answer = stack.session.get(f"{stack.url}/ebbtide/data_docs/", timeout=30)
     assert answer.status_code == 200 and "Quality gates" in answer.text and "<style>" in answer.text
-    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'sha256-")
+    report = stack.session.get(f"{stack.url}/ebbtide/report/", timeout=30)
+    script = re.search(r"<script>(.*?)</script>", report.text, re.DOTALL)
+    assert report.status_code == 200 and script
+    assert base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode() in report.headers["Content-Security-Policy"]
     suite = stack.session.get(f"{stack.url}/ebbtide/data_docs/raw/raw.cboe_index_history.html", timeout=30)
     assert suite.status_code == 200 and suite.headers["X-Content-Type-Options"] == "nosniff"
     (stack.home / "quality" / "data_docs" / "elsewhere.html").symlink_to(stack.home / "home.json")
     for path in (
-        "report/",
+        "report/no.html",
         "data_docs/no.html",
         "data_docs/raw.fragment",
         "data_docs/elsewhere.html",

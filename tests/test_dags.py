@@ -303,7 +303,7 @@ def test_assets_lead_from_the_providers_to_the_published_build(refresh: dict[str
         "marts.build": (["ebbtide.staging"], marts),
         "marts.gate": (marts, ["ebbtide.quality"]),
         "publish": ([*marts, "ebbtide.quality"], ["ebbtide.published"]),
-        "report": (["ebbtide.published"], []),
+        "report": (["ebbtide.published"], ["ebbtide.report"]),
     }
     models = REPOSITORY / "dbt_project" / "models" / "marts"
     assert {path.name for path in models.iterdir() if path.is_dir()} == {name.rpartition(".")[2] for name in marts}

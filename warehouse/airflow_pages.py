@@ -1,6 +1,6 @@
 """The report and Data Docs behind Airflow's log-in: what the API server mounts for the plugin.
 
-The pages are plain HTML without scripts, read from the home of the warehouse and never written. They are those of the newest build.
+The pages are plain HTML, read from the home of the warehouse and never written. They are those of the newest build.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-# Pages hold text of providers: whatever it is, the browser runs nothing, loads nothing from elsewhere and sends nothing.
+from warehouse.page_script import page_script
+
+# Pages hold text of providers: whatever it is, the browser runs nothing but the report's own script, loads nothing from elsewhere and sends nothing.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; "
+    "Content-Security-Policy": f"default-src 'none'; script-src '{page_script()[1]}'; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",

@@ -33,5 +33,11 @@ class EbbtidePlugin(AirflowPlugin):
         from warehouse.airflow_pages import pages_app
         from warehouse.settings import load_settings
 
-        home = load_settings().home
-        return [{"name": "Ebbtide", "url_prefix": PREFIX, "app": pages_app({"report": home / "report", "data_docs": home / "quality" / "data_docs"})}]
+        settings = load_settings()
+        return [
+            {
+                "name": "Ebbtide",
+                "url_prefix": PREFIX,
+                "app": pages_app({"report": settings.report_path.parent, "data_docs": settings.quality_dir / "data_docs"}),
+            }
+        ]

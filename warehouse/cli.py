@@ -609,7 +609,7 @@ def rollback(build_id: str) -> None:
         click.echo(f"{settings.report_path} is about it, too")
 
 
-@main.command()
+@main.command(short_help="The morning report on the published build, one HTML page.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the page to this file instead of the home's report/index.html.")
 @click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
 @checked
@@ -623,9 +623,11 @@ def report(output: Path | None, open_it: bool) -> None:
       ebbtide report --open
       ebbtide report --output /srv/reports/2023-12-29.html
     """
+    from warehouse.progress import working
     from warehouse.refresh import write_report
 
-    path = write_report(load_settings(), output.expanduser().resolve() if output else None)
+    with working("Writing the report"):
+        path = write_report(load_settings(), output.expanduser().resolve() if output else None)
     click.echo(path)
     if open_it and click.launch(str(path)) != 0:
         click.echo("no browser could be started: open the file in one", err=True)
