@@ -13,12 +13,11 @@ judge how old its feeds may get.
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 from airflow.sdk import Context, RetryDecision, RetryPolicy, chain, task, task_group
 
-FEEDS_DIR = Path(__file__).resolve().parent.parent / "ingest" / "feeds"
+from dags.assets import LANDED, PUBLISHED, QUALITY, RAW, say
 
 
 class NetworkFaults(RetryPolicy):
@@ -43,11 +42,6 @@ FETCH_RETRIES: dict[str, Any] = {
     "execution_timeout": timedelta(hours=2),
     "retry_policy": NetworkFaults(),
 }
-
-
-def providers() -> list[str]:
-    """Providers that have feeds, in alphabetical order: the modules of `ingest/feeds`, found without importing them."""
-    return sorted(path.stem for path in FEEDS_DIR.glob("[a-z]*") if path.suffix == ".py" or (path / "__init__.py").exists())
 
 
 @task(doc_md="Name the build, fix the moment it sees the world from (`as_of`), and record both. Returns the build's name.")
@@ -75,7 +69,9 @@ def fetch(provider: str) -> Any:
         from warehouse.orchestration import hide_secrets
 
         hide_secrets()
-        return refresh.fetch(provider)
+        done = refresh.fetch(provider)
+        say(LANDED[provider], done)
+        return done
 
     return fetch_provider()
 
@@ -88,7 +84,9 @@ def fetch(provider: str) -> Any:
 def load() -> dict[str, int]:
     from warehouse import refresh
 
-    return refresh.load(build_id=_build())
+    done = refresh.load(build_id=_build())
+    say(RAW, done)
+    return done
 
 
 def build(stage: Literal["staging", "marts"]) -> Any:
@@ -107,11 +105,18 @@ def build(stage: Literal["staging", "marts"]) -> Any:
 def gate(stage: Literal["raw", "staging", "marts"]) -> Any:
     """The task that checks what `stage` (raw, staging or marts) made; it fails when a critical check fails."""
 
-    @task(task_id="gate", doc_md=f"Check {stage} against its Great Expectations suites. A critical failure stops the run here.")
+    doc = (
+        f"Check {stage} against its Great Expectations suites. A critical failure stops the run here: the log names each check that was not met, its "
+        "table, what was found and some of the rows. The run's tab Data Docs shows all checks."
+    )
+
+    @task(task_id="gate", doc_md=doc)
     def gate_stage() -> dict[str, Any]:
         from warehouse import refresh
 
-        return refresh.gate(stage, build_id=_build())
+        done = refresh.gate(stage, build_id=_build())
+        say(QUALITY, {"stage": stage, **done})
+        return done
 
     return gate_stage()
 
@@ -120,7 +125,9 @@ def gate(stage: Literal["raw", "staging", "marts"]) -> Any:
 def publish() -> str:
     from warehouse import refresh
 
-    return refresh.publish(build_id=_build())
+    path = refresh.publish(build_id=_build())
+    say(PUBLISHED, refresh.published_facts())
+    return path
 
 
 @task(

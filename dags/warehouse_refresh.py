@@ -5,7 +5,8 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import CronTriggerTimetable, chain, dag, task_group
 
-from dags.stages import fetch, load_to_report, open_build, providers, tell_failure
+from dags.assets import declare_assets, providers
+from dags.stages import fetch, load_to_report, open_build, tell_failure
 
 EXCHANGE_TIME = "America/New_York"
 
@@ -20,12 +21,12 @@ EXCHANGE_TIME = "America/New_York"
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=pendulum.duration(hours=4),
-    default_args={"on_failure_callback": tell_failure},
+    default_args={"owner": "ebbtide", "on_failure_callback": tell_failure},
     tags=["ebbtide", "refresh"],
     doc_md="""
 ### Warehouse refresh
 
-`open_build -> fetch -> raw -> staging -> marts -> publish -> publish_to_postgres -> report`
+open_build -> fetch -> raw -> staging -> marts -> publish -> publish_to_postgres -> report
 
 | part | what it does |
 | --- | --- |
@@ -37,6 +38,10 @@ EXCHANGE_TIME = "America/New_York"
 | `publish` | swaps the new build in with one rename |
 | `publish_to_postgres` | shows it in PostgreSQL, too, where `EBBTIDE_BI_POSTGRES_URL` is set |
 | `report` | writes the morning report, and says what changed |
+
+Its assets are the way of the data: `ebbtide.landed.<provider>` -> `ebbtide.raw` -> `ebbtide.staging` -> `ebbtide.marts.<schema>` ->
+`ebbtide.published` -> `ebbtide.report`; the gates add `ebbtide.quality`. Schedule a DAG of your own on `ebbtide.published`. Data Docs and the report of the
+newest build are tabs of each run.
 
 A provider that does not answer is named in the report, and its feeds stand as they were; so is a PostgreSQL that keeps the build before.
 Any other task that fails ends the run. Readers then keep the build that was published before; `ebbtide builds` shows the failed run and
@@ -55,4 +60,4 @@ def warehouse_refresh() -> None:
     chain(open_build(), fetch_all(), first)
 
 
-warehouse_refresh()
+declare_assets(warehouse_refresh())

@@ -6,7 +6,10 @@ shown here; tests/test_compose.py reads it in the file.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -274,6 +277,47 @@ def backup_and_restore(stack: Stack) -> None:
         assert published.execute("select count(*) > 0 from signals.fct_signal_daily").fetchone() == (True,)
 
 
+def pages_of_the_build(stack: Stack) -> None:
+    """The report and Data Docs are served to who is logged in, and nothing else of the home is."""
+    answer = stack.session.get(f"{stack.url}/ebbtide/data_docs/", timeout=30)
+    assert answer.status_code == 200 and "Quality gates" in answer.text and "<style>" in answer.text
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'sha256-")
+    report = stack.session.get(f"{stack.url}/ebbtide/report/", timeout=30)
+    script = re.search(r"<script>(.*?)</script>", report.text, re.DOTALL)
+    assert report.status_code == 200 and script
+    assert base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode() in report.headers["Content-Security-Policy"]
+    suite = stack.session.get(f"{stack.url}/ebbtide/data_docs/raw/raw.cboe_index_history.html", timeout=30)
+    assert suite.status_code == 200 and suite.headers["X-Content-Type-Options"] == "nosniff"
+    (stack.home / "quality" / "data_docs" / "elsewhere.html").symlink_to(stack.home / "home.json")
+    for path in (
+        "report/no.html",
+        "data_docs/no.html",
+        "data_docs/raw.fragment",
+        "data_docs/elsewhere.html",
+        "data_docs/..%2f..%2fhome.json",
+        "data_docs/%2fetc/",
+        "x/",
+    ):
+        answer = stack.session.get(f"{stack.url}/ebbtide/{path}", timeout=30)
+        assert (answer.status_code, answer.text) == (404, "There is no such page, or no refresh has written it yet."), path
+    assert stack.session.post(f"{stack.url}/ebbtide/data_docs/", timeout=30).status_code == 405
+    stranger = requests.get(f"{stack.url}/ebbtide/data_docs/", timeout=30, allow_redirects=False)
+    assert stranger.status_code == 307 and stranger.headers["Location"].startswith(f"{stack.url}/auth/login/?next=")
+    forged = requests.get(f"{stack.url}/ebbtide/data_docs/", headers={"Authorization": "Bearer nothing"}, timeout=30, allow_redirects=False)
+    assert forged.status_code == 403 and "Quality" not in forged.text
+
+
+def assets_of_the_build(stack: Stack) -> None:
+    """Every asset has had its event, and the one others are scheduled on tells the build."""
+    assets = {asset["name"]: asset for asset in stack.get("assets?limit=100").json()["assets"]}
+    assert len(assets) > 30 and all(asset["last_asset_event"]["id"] for asset in assets.values())
+    (event,) = stack.get(f"assets/events?asset_id={assets['ebbtide.published']['id']}").json()["asset_events"]
+    current = (stack.home / "published" / "current.duckdb").resolve()
+    assert event["source_task_id"] == "publish"
+    assert (event["extra"]["build_id"], event["extra"]["path"], event["extra"]["source"]) == (current.stem, str(current), "replay")
+    assert set(event["extra"]) >= {"as_of", "observation_date", "retreat_index", "regime"}
+
+
 def test_refresh_triggered_over_the_rest_api_succeeds_and_leaves_no_process(stack: Stack) -> None:
     assert stack.log_in("admin") == 401
     assert stack.log_in(stack.values["AIRFLOW_ADMIN_PASSWORD"]) == 201
@@ -309,6 +353,8 @@ def test_refresh_triggered_over_the_rest_api_succeeds_and_leaves_no_process(stac
     with duckdb.connect(str(stack.home / "published" / "current.duckdb"), read_only=True) as published:
         assert published.execute("select count(*) > 0 from signals.fct_signal_daily").fetchone() == (True,)
 
+    pages_of_the_build(stack)
+    assets_of_the_build(stack)
     backup_and_restore(stack)
     # no secret has reached a log, a configuration file or the warehouse
     written = [path for path in [stack.output, *stack.home.rglob("*")] if path.is_file()]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import click
 import duckdb
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from tests import transcript
 from tests.conftest import EBBTIDE, command
 from warehouse.cli import main
 
@@ -275,20 +280,131 @@ def test_invalid_setting_names_the_variable(tmp_path: Path) -> None:
     assert code == 2 and "EBBTIDE_AS_OF" in errors
 
 
-def test_help_shows_examples() -> None:
-    for name in ("refresh", "query", "feeds", "backfill"):
-        result = CliRunner().invoke(main, [name, "--help"])
-        assert result.exit_code == 0 and "Examples:" in result.output
+def every_command(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
+    """Words of each command below a group, groups included."""
+    for name, each in group.commands.items():
+        yield (*before, name)
+        if isinstance(each, click.Group):
+            yield from every_command(each, *before, name)
 
 
-def test_light_commands_import_nothing_heavy() -> None:
-    """`ebbtide --help` answers at once: dbt, Airflow, Great Expectations and pandas stay out."""
+def test_every_help_shows_examples_that_exist() -> None:
+    for words in [(), *every_command(main)]:
+        result = CliRunner().invoke(main, [*words, "--help"])
+        assert result.exit_code == 0, words
+        examples = result.output.partition("Examples:")[2]
+        assert " ".join(("ebbtide", *words)) in examples, words
+
+
+def test_light_commands_import_nothing_heavy(sample_home: Path) -> None:
+    """`ebbtide --help` and completion answer at once: what takes long to import stays out."""
     code = (
-        "import sys; from warehouse.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass\n"
-        "print([m for m in ('dbt', 'airflow', 'great_expectations', 'pandas') if m in sys.modules])"
+        "import sys; from click.shell_completion import ShellComplete; from warehouse.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = lambda *more: [m for m in ('dbt', 'airflow', 'great_expectations', 'pandas', 'numpy', 'pydantic', *more) if m in sys.modules]\n"
+        "print(heavy('duckdb'))\n"
+        "found = ShellComplete(main, {}, 'ebbtide', 'X').get_completions(['trace', 'signals.fct_signal_daily'], 'signal')\n"
+        "print([item.value for item in found], heavy())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
-    assert done.stdout.strip().endswith("[]")
+    environment = {**os.environ, "EBBTIDE_HOME": str(sample_home)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines()[-2:] == ["[]", "['signal_id='] []"]
+
+
+def test_names_are_completed(sample_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def completed(*words: str, home: Path = sample_home) -> list[str]:
+        monkeypatch.setenv("EBBTIDE_HOME", str(home))
+        return [item.value for item in ShellComplete(main, {}, "ebbtide", "X").get_completions(list(words[:-1]), words[-1])]
+
+    (build,) = [path.stem for path in (sample_home / "published").glob("2*.duckdb")]
+    assert completed("qua") == ["quarantine"]
+    assert completed("rollback", "") == [build]
+    assert completed("feeds", "--provider", "of") == ["ofr"]
+    assert completed("quarantine", "list", "--feed", "ofr") == ["ofr_fsi", "ofr_hfm", "ofr_stfm"]
+    assert completed("backfill", "of") == ["ofr", "ofr_fsi", "ofr_hfm", "ofr_stfm"]
+    assert completed("tables", "signals.dim_s") == ["signals.dim_signal"] and completed("trace", "dim_s") == ["dim_signal"]
+    assert completed("trace", "dim_signal", "name_") == ["name_en=", "name_zh="]
+    assert completed("trace", "dim_signal", "name_en=x", "name_z") == ["name_zh="]
+    assert completed("rollback", "", home=sample_home / "nothing") == completed("trace", "dim_signal", "n", home=sample_home / "nothing") == []
+    script = f"source <({EBBTIDE} completion bash) && complete -p ebbtide"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-2:] == ["_ebbtide_completion", "ebbtide"]
+    for shell in ("zsh", "fish"):
+        assert f"_EBBTIDE_COMPLETE={shell}_complete" in CliRunner().invoke(main, ["completion", shell]).output
+
+
+def test_the_transcript_is_what_is_printed(sample_home: Path, tmp_path: Path) -> None:
+    page = transcript.PAGE.read_text(encoding="utf-8")
+    sessions = transcript.sessions(page)
+    assert len(sessions) == page.count("```console") > 4
+    for where, session in sessions:
+        for typed, printed in transcript.commands(session):
+            answer = transcript.answer(typed, sample_home if where == "a refreshed" else tmp_path / "empty")
+            assert transcript.told(answer) == transcript.told(printed), f"{typed}: `python -m tests.transcript HOME` writes the answers again"
+
+
+def test_tables_as_json_have_a_unit_for_every_column_of_a_mart(sample_home: Path) -> None:
+    code, output, _ = run("tables", "--json", home=sample_home)
+    tables = json.loads(output)
+    assert code == 0 and all(table["description"] for table in tables)
+    assert {table["table"].partition(".")[0] for table in tables} == {"signals", "migration", "valuation", "scenarios", "meta", "quality"}
+    _, output, _ = run("tables", "signals.fct_signal_daily", "--json", home=sample_home)
+    columns = json.loads(output)
+    assert all(column["type"] and column["unit"] and column["description"] for column in columns)
+
+
+def on_a_terminal(*arguments: str, home: Path, **variables: str) -> str:
+    """What a command prints on a terminal."""
+    there, here = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")} | {
+        "EBBTIDE_HOME": str(home),
+        "TERM": "xterm",
+        **variables,
+    }
+    try:
+        subprocess.run([str(EBBTIDE), *arguments], env=environment, stdin=here, stdout=here, stderr=here, check=True, timeout=60)
+        return os.read(there, 1_000_000).decode()
+    finally:
+        os.close(there)
+        os.close(here)
+
+
+def test_colour_is_for_terminals_alone(sample_home: Path) -> None:
+    green = "\x1b[32mpublished\x1b[0m"
+    assert green in on_a_terminal("builds", home=sample_home)
+    without = on_a_terminal("builds", home=sample_home, NO_COLOR="1")
+    assert "published" in without and "\x1b" not in without
+    assert "\x1b" not in command("builds", home=sample_home).stdout
+
+
+def test_a_closed_pipe_is_no_error(sample_home: Path) -> None:
+    script = f"{EBBTIDE} query 'from signals.fct_signal_daily limit 2000' | head -1"
+    done = subprocess.run(["bash", "-c", script], env={**os.environ, "EBBTIDE_HOME": str(sample_home)}, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("observation_date") and "Traceback" not in done.stderr and "Broken" not in done.stderr
+
+
+def test_ctrl_c_is_one_line_and_130(sample_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("warehouse.published.tables_of", interrupted)
+    assert run("tables", home=sample_home) == (130, "", "\nebbtide: interrupted\n")
+
+
+def test_gate_as_json_tells_each_check_that_was_not_met(sample_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from expectations.gate import CheckResult, GateResult
+
+    failed = CheckResult("raw.a", "raw.a", "key_unique", "critical", False, "1 unexpected row", 1, "Each key stands once", ({"day": date(2024, 1, 2)},))
+    met = CheckResult("raw.a", "raw.a", "not_empty", "critical", True, "5 rows", None, "There are rows")
+    monkeypatch.setattr("expectations.gate.run_gate", lambda *_, **__: GateResult("raw", "B1", False, 1, 0, (met, failed), 0.1))
+    code, output, _ = run("gate", "raw", "--json", home=sample_home)
+    said = json.loads(output)
+    assert code == 1
+    assert {name: said[name] for name in ("stage", "build_id", "success", "critical_failed", "warnings", "checks")} == {
+        "stage": "raw", "build_id": "B1", "success": False, "critical_failed": 1, "warnings": 0, "checks": 2
+    }  # fmt: skip
+    (failure,) = said["failures"]
+    assert (failure["table_name"], failure["expectation"], failure["observed_value"]) == ("raw.a", "key_unique", "1 unexpected row")
+    assert failure["sample"] == [{"day": "2024-01-02"}]
 
 
 def test_installed_command_runs(sample_home: Path) -> None:

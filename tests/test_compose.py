@@ -166,7 +166,9 @@ def test_only_the_scheduler_writes_the_warehouse_and_volumes_are_named() -> None
     document = compose.read()
     used = {(name, volume.partition(":")[0]) for name, service in document["services"].items() for volume in service["volumes"]}
     assert {volume for _, volume in used} == set(document["volumes"])
-    assert {name for name, volume in used if volume == "warehouse"} == {"scheduler"}
+    mounts = {name: volume for name, service in document["services"].items() for volume in service["volumes"] if volume.startswith("warehouse:")}
+    # `init` makes the volume and ends; the API server serves its pages
+    assert mounts == dict.fromkeys(("init", "scheduler"), "warehouse:/var/lib/ebbtide") | {"api-server": "warehouse:/var/lib/ebbtide:ro"}
 
 
 def test_airflow_is_set_up_as_everywhere_else(values: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +204,7 @@ def test_the_image_is_pinned_without_root_and_holds_what_runs() -> None:
     assert {service["user"] for service in airflow} == set(re.findall(r"(?m)^USER (\S+)$", dockerfile)) == {"10001:10001"}
     # owner of a folder in the image becomes owner of the volume that is mounted there
     made = re.search(r"install --directory --owner ebbtide --group ebbtide --mode 0750 (.+)", dockerfile)
-    mounted = {volume.partition(":")[2] for service in airflow for volume in service["volumes"]}
+    mounted = {volume.split(":")[1] for service in airflow for volume in service["volumes"]}
     assert made and set(made.group(1).split()) == mounted
 
     parts = {"dbt_project", *project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]}

@@ -76,6 +76,7 @@ def describe(dag):
                 "after": sorted(task.upstream_task_ids), "retries": task.retries, "delay": task.retry_delay.total_seconds(),
                 "backoff": task.retry_exponential_backoff, "choices": retry_choices(task), "doc": task.doc_md,
                 "trigger_rule": task.trigger_rule.value,
+                "inlets": [asset.name for asset in task.inlets], "outlets": [asset.name for asset in task.outlets],
             }
             for task in dag.tasks
         },
@@ -98,7 +99,7 @@ print(json.dumps({
 
 # `warehouse.refresh` with the same functions, which note that they were called; FAILS names the call that raises
 RECORDER = """
-import contextlib, json, sqlite3, sys, time, types
+import contextlib, json, signal, sqlite3, sys, time, types
 from pathlib import Path
 from filelock import FileLock
 import warehouse
@@ -112,6 +113,11 @@ def recorder(name):
         call += f" of {build_id}" if build_id else ""
         calls.append(call)
         print("said by", call)
+        if fails.get(call) is KeyboardInterrupt:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                raise ValueError("cancelled, as dbt says") from None
         if call in fails:
             raise fails[call]
         if call == "report":
@@ -122,6 +128,7 @@ def recorder(name):
 refresh = types.ModuleType("warehouse.refresh")
 for name in ("open_build", "fetch", "load", "gate", "build_models", "publish", "publish_to_postgres", "report"):
     setattr(refresh, name, recorder(name))
+refresh.published_facts = lambda: {"build_id": "B1", "retreat_index": 50.0}
 sys.modules["warehouse.refresh"] = warehouse.refresh = refresh
 
 from warehouse.orchestration import run_dag
@@ -138,7 +145,7 @@ def run(title, dag_id="warehouse_refresh", params=None, failing=None):
     print("---", title, flush=True)
     try:
         outcome = run_dag(dag_id, airflow_dir, params)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         outcome = f"{type(error).__name__}: {error}"
     results[title] = {"outcome": outcome, "calls": list(calls)}
 
@@ -169,6 +176,10 @@ run(
         failing={f"fetch {sys.argv[2]}": FileNotFoundError("no such folder"), "publish_to_postgres": OSError("connection refused")},
     )
 run("no provider answers", failing={f"fetch {path}": FileNotFoundError("no such folder") for path in sys.argv[4].split(",")})
+run("Ctrl-C", failing={"build_models staging of B1": KeyboardInterrupt})
+with contextlib.closing(sqlite3.connect(airflow_dir / "airflow.db")) as metadata:
+    state = metadata.execute("select state from dag_run order by id desc limit 1").fetchall()
+    results["after Ctrl-C"] = {"runs": state, "left": (airflow_dir / "run.json").exists()}
 run("build cannot be opened", failing={"open_build": WrongUse("in use")})
 period = {"start": "2020-01-01", "end": "2021-06-30"}
 run("backfill", "warehouse_backfill", {"provider": sys.argv[2], "days_a_piece": 365, **period})
@@ -231,6 +242,12 @@ class Runs:
         found: dict[str, list[list[str]]] = self._results["states"]
         return found
 
+    @property
+    def after_interrupt(self) -> dict[str, Any]:
+        """State of the run that Ctrl-C ended, and whether it left a note that it runs."""
+        found: dict[str, Any] = self._results["after Ctrl-C"]
+        return found
+
     def outcome(self, title: str) -> Any:
         return self._results[title]["outcome"]
 
@@ -274,6 +291,27 @@ def test_stages_after_the_fetches_form_one_chain(described: dict[str, Any], dag_
     # the report waits for PostgreSQL, and needs the build to be published to files only
     assert tasks["report"]["after"] == ["publish", "publish_to_postgres"]
     assert described["dags"][dag_id]["groups"] == ["fetch", "marts", "raw", "staging"]
+
+
+def test_assets_lead_from_the_providers_to_the_published_build(refresh: dict[str, Any]) -> None:
+    """Read as a graph of assets, the tasks are the way of the data: each but the landed files is made from what another task made."""
+    landed = [f"ebbtide.landed.{provider}" for provider in PROVIDERS]
+    marts = [f"ebbtide.marts.{schema}" for schema in ("signals", "migration", "valuation", "scenarios")]
+    tasks = {name: (task["inlets"], task["outlets"]) for name, task in refresh["tasks"].items()}
+    assert [tasks.pop(f"fetch.{provider}") for provider in PROVIDERS] == [([], [asset]) for asset in landed]
+    assert tasks == {
+        "open_build": ([], []),
+        "raw.load": (landed, ["ebbtide.raw"]),
+        "raw.gate": (["ebbtide.raw"], ["ebbtide.quality"]),
+        "staging.build": (["ebbtide.raw"], ["ebbtide.staging"]),
+        "staging.gate": (["ebbtide.staging"], ["ebbtide.quality"]),
+        "marts.build": (["ebbtide.staging"], marts),
+        "marts.gate": (marts, ["ebbtide.quality"]),
+        "publish": ([*marts, "ebbtide.quality"], ["ebbtide.published"]),
+        "report": (["ebbtide.published"], ["ebbtide.report"]),
+    }
+    models = REPOSITORY / "dbt_project" / "models" / "marts"
+    assert {path.name for path in models.iterdir() if path.is_dir()} == {name.rpartition(".")[2] for name in marts}
 
 
 @pytest.mark.parametrize("dag_id", ["warehouse_refresh", "warehouse_backfill"])
@@ -408,6 +446,14 @@ def test_a_run_whose_process_was_killed_has_failed_and_a_schedulers_goes_on(runs
     assert runs.outcome("after a killed one") is True
     assert runs.states["runs"] == [["failed"], ["running"], ["success"]]
     assert runs.states["load"] == [["failed"], ["success"]]
+
+
+def test_ctrl_c_ends_the_run_with_the_task_under_way(runs: Runs) -> None:
+    """Airflow and dbt take it for a failure of the task; the run must not go on with the next."""
+    assert runs.outcome("Ctrl-C") == "KeyboardInterrupt: "
+    assert runs.calls("Ctrl-C")[-1] == "build_models staging of B1"
+    assert runs.printed("Ctrl-C")[-1].split() == ["staging.build", runs.printed("Ctrl-C")[-1].split()[1], "s", "interrupted"]
+    assert runs.after_interrupt == {"runs": [["failed"]], "left": False}
 
 
 def test_backfill_fetches_the_period_in_pieces(runs: Runs) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import click
 import pytest
 import yaml
 
-from ingest.feeds import FEEDS
 from warehouse.cli import main
-from warehouse.docs import feeds_page, outdated, own_page, pages, settings_page
+from warehouse.docs import feeds_page, outdated, pages, settings_page
 from warehouse.settings import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -59,7 +57,10 @@ def test_make_targets_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_commands_and_their_options_exist(page: Path) -> None:
-    for name, rest in re.findall(r"(?m)(?:^|[ $/])ebbtide ([a-z][\w-]*)([^\n]*)", code_in(page.read_text(encoding="utf-8"))):
+    text = page.read_text(encoding="utf-8")
+    for name, rest in re.findall(r"(?m)(?:^|[ $/])ebbtide ([a-z][\w-]*)([^\n]*)", code_in(text)):
+        if f"No such command '{name}'" in text:
+            continue  # the page shows what a slip is answered with
         assert name in COMMANDS, f"{page_id(page)} names `ebbtide {name}`"
         command = main.commands[name]
         if isinstance(command, click.Group) and (word := re.match(r" ([a-z]+)\b", rest)):
@@ -103,10 +104,9 @@ def test_made_pages_hold_no_html_by_accident(path: str) -> None:
 
 def test_a_page_out_of_date_is_named(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
+    for path, text in pages().items():
+        (tmp_path / path).write_text(text, encoding="utf-8")
     (tmp_path / "docs" / "feeds.md").write_text("# Feeds\n", encoding="utf-8")
-    (tmp_path / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
-    (tmp_path / "docs" / "bring-your-own.md").write_text(own_page(FEEDS), encoding="utf-8")
-    shutil.copy(REPOSITORY / "docs" / "dictionary.md", tmp_path / "docs")
     assert outdated(tmp_path) == ["docs/feeds.md is out of date: run `python -m warehouse.docs`"]
 
 

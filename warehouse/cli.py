@@ -6,44 +6,85 @@ Exit codes: 0 good, 1 a gate or a run failed, 2 wrong use. Heavy imports stay in
 from __future__ import annotations
 
 import csv
+import difflib
 import functools
 import io
 import json
+import os
 import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import click
 
-from warehouse.disk import explained, is_full
-from warehouse.settings import Settings, WrongUse, load_settings
-from warehouse.terminal import printable
+from warehouse import completion as complete
+from warehouse.terminal import coloured, is_terminal, printable
+
+if TYPE_CHECKING:
+    from warehouse.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 FAILED = 1
 WRONG_USE = 2
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+
+AFTER_INTERRUPT = {
+    "refresh": "; nothing has to be cleared: readers see a whole build, what has landed or was loaded stays, and the next refresh makes a new build",
+    "backfill": "; what arrived has landed, and the same command goes on from there",
+}
+
+# Columns of tables that say how something stands, in a word that has a colour.
+STANDING = ("status", "state", "decision")
+
+
+def load_settings() -> Settings:
+    """Settings from the environment. They take half a second to import, which `--help` and completion do without."""
+    from warehouse.settings import load_settings
+
+    return load_settings()
+
+
+def wrong_use(message: str) -> Exception:
+    """The error that ends a command with one line and exit code 2."""
+    from warehouse.settings import WrongUse
+
+    return WrongUse(message)
+
+
+def unknown(what: str, name: str, known: Iterable[str], else_see: str = "") -> Exception:
+    """The error for a name that does not exist: those that look like it, then all there are, or where they stand."""
+    names = list(known)
+    like = difflib.get_close_matches(name, names, n=3)
+    return wrong_use(f"no {what} {name!r}" + (f"; did you mean {' or '.join(like)}?" if like else "") + f"; {else_see or 'there are ' + ', '.join(names)}")
 
 
 def checked(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn wrong use into one clear line and exit code 2; a full disk and a damaged database into one and exit code 1."""
+    """Turn wrong use into one clear line and exit code 2; a full disk and a damaged database into one and exit code 1; Ctrl-C into 130."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except WrongUse as error:
-            click.echo(f"ebbtide: {printable(str(error))}", err=True)
-            sys.exit(WRONG_USE)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            click.echo(f"\nebbtide: interrupted{AFTER_INTERRUPT.get(command.__name__, '')}", err=True)
+            sys.exit(INTERRUPTED)
         except Exception as error:
             from warehouse.connection import Damaged
+            from warehouse.disk import explained, is_full
+            from warehouse.settings import WrongUse
 
+            if isinstance(error, WrongUse):
+                click.echo(f"ebbtide: {printable(str(error))}", err=True)
+                sys.exit(WRONG_USE)
             if isinstance(error, Damaged):
                 click.echo(f"ebbtide: {error}", err=True)
             elif is_full(error):
@@ -66,55 +107,64 @@ def as_text(value: Any) -> str:
     return printable(str(value)).replace("\n", "\\n")
 
 
-def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -> None:
-    """Print rows as an aligned table, or as a JSON array of objects."""
+def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool, *, cut: bool = False) -> None:
+    """Print rows as an aligned table, or as a JSON array of objects. With `cut`, the last column ends where the terminal does."""
     if as_json:
         click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str, ensure_ascii=False, indent=1))
         return
     from rich.cells import cell_len
 
     text = [[as_text(value) for value in row] for row in rows]
+    if cut and text and is_terminal(sys.stdout):
+        before = sum(max([cell_len(name), *(cell_len(row[at]) for row in text)]) + 2 for at, name in enumerate(columns[:-1]))
+        room = max(20, shutil.get_terminal_size().columns - before)
+        text = [[*row[:-1], textwrap.shorten(row[-1], room, placeholder=" ...")] for row in text]
     numeric = [
         bool(rows) and all((isinstance(row[at], int | float) and not isinstance(row[at], bool)) or row[at] is None for row in rows)
         for at in range(len(columns))
     ]
     widths = [max([cell_len(column), *(cell_len(row[at]) for row in text)]) for at, column in enumerate(columns)]
 
-    def line(cells: Sequence[str]) -> str:
+    def line(cells: Sequence[str], *, colour: bool = False) -> str:
         parts = []
-        for cell, width, right in zip(cells, widths, numeric, strict=True):
+        for name, cell, width, right in zip(columns, cells, widths, numeric, strict=True):
             space = " " * (width - cell_len(cell))
-            parts.append(space + cell if right else cell + space)
+            shown = coloured(cell) if colour and name in STANDING else cell
+            parts.append(space + shown if right else shown + space)
         return "  ".join(parts).rstrip()
 
     click.echo(line(columns))
     click.echo("  ".join("-" * width for width in widths))
     for row in text:
-        click.echo(line(row))
+        click.echo(line(row, colour=True))
 
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="ebbtide")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Is speculative capital leaving US equities, how fast, where does it go, what does that do to prices?
 
+    The warehouse lies in EBBTIDE_HOME, by default var/sample of the project; EBBTIDE_SOURCE says where its figures come from (sample, live,
+    replay:FOLDER). `ebbtide doctor` shows both.
+
     \b
-    ebbtide refresh                    build the warehouse (EBBTIDE_SOURCE: sample, live, replay:FOLDER)
-    ebbtide query "from signals.fct_retreat_index_daily order by 1 desc limit 5"
-    ebbtide trace fct_signal_daily signal_id=vix_log observation_date=2023-12-29
-    ebbtide report --open              the morning report, one page of HTML
-    ebbtide claims                     what the article claims, what is measured, the verdict
-    ebbtide feeds                      what is fed, how fresh
-    ebbtide publish                    show the published build in PostgreSQL, too
-    ebbtide backfill FEED --from DATE  fetch the past of a feed from its live provider
-    ebbtide doctor                     settings, keys, disk, lock, last build
+    Examples:
+      ebbtide refresh
+      ebbtide tables
+      ebbtide query "select observation_date, retreat_index, regime from signals.fct_retreat_index_daily order by 1 desc limit 5"
+      ebbtide trace fct_signal_daily signal_id=vix_log observation_date=2023-12-29
+      ebbtide report --open
+      ebbtide COMMAND --help
     """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
 
 
-@main.command()
+@main.command(short_help="Fetch, load, check, build, check, publish.")
 @checked
 def refresh() -> None:
     """Fetch, load, check, build, check, publish: the Airflow DAG warehouse_refresh, in this process.
@@ -152,8 +202,8 @@ def refresh() -> None:
         )
 
 
-@main.command()
-@click.argument("name", metavar="FEED")
+@main.command(short_help="Fetch the past of a feed from its live provider.")
+@click.argument("name", metavar="FEED", shell_complete=complete.feeds_and_providers)
 @click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First observation date to ask for.")
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="Last observation date to ask for; default today.")
 @click.option("--again", is_flag=True, help="Ask for days that were answered before, too.")
@@ -176,21 +226,21 @@ def backfill(name: str, start: datetime, end: datetime | None, again: bool) -> N
     from warehouse.refresh import fetch
 
     if name not in FEEDS and name not in PROVIDERS:
-        raise WrongUse(f"no feed or provider {name!r}; there are the providers {', '.join(PROVIDERS)}, and the feeds of `ebbtide feeds`")
+        raise unknown("feed or provider", name, [*FEEDS, *PROVIDERS], f"there are the providers {', '.join(PROVIDERS)}, and the feeds of `ebbtide feeds`")
     if not any(declared.requests for feed in ([FEEDS[name]] if name in FEEDS else feeds_of(name)) for declared in FEEDS[feed.landed_with or feed.name].formats):
-        raise WrongUse(f"{name} has no live format; `ebbtide feeds --json` says how its files reach the warehouse")
+        raise wrong_use(f"{name} has no live format; `ebbtide feeds --json` says how its files reach the warehouse")
     settings = load_settings()
     if settings.source_kind != "live":
-        raise WrongUse(f"a backfill asks the live providers, and the source is {settings.source}: set EBBTIDE_SOURCE=live")
+        raise wrong_use(f"a backfill asks the live providers, and the source is {settings.source}: set EBBTIDE_SOURCE=live")
     first, last = start.date(), (end or settings.build_as_of()).date()
     if last < first:
-        raise WrongUse(f"the last day {last} lies before the first day {first}")
+        raise wrong_use(f"the last day {last} lies before the first day {first}")
     settings.claim_home()
     with held(settings.home / "refresh.lock", f"backfill {name}"), shown_on(sys.stdout):
         try:
             done = fetch(name, first, last, again=again)
         except KeyMissing as error:
-            raise WrongUse(str(error)) from None
+            raise wrong_use(str(error)) from None
         except FetchFailed as error:
             click.echo(f"{printable(str(error))}\nWhat arrived before has landed; the same command goes on from there.", err=True)
             sys.exit(FAILED)
@@ -224,9 +274,9 @@ def _show_files(settings: Settings) -> None:
     click.echo()
 
 
-@main.command()
+@main.command(short_help="Every feed with cadence, lag, last observation, freshness.")
 @JSON_OPTION
-@click.option("--provider", help="Only the feeds of this provider.")
+@click.option("--provider", help="Only the feeds of this provider.", shell_complete=complete.providers)
 @checked
 def feeds(as_json: bool, provider: str | None) -> None:
     """Every feed with cadence, publication lag, last observation and freshness.
@@ -246,7 +296,7 @@ def feeds(as_json: bool, provider: str | None) -> None:
     from warehouse.connection import connect
 
     if provider and provider not in PROVIDERS:
-        raise WrongUse(f"no provider {provider!r}; there are {', '.join(PROVIDERS)}")
+        raise unknown("provider", provider, PROVIDERS)
     settings = load_settings()
     status: dict[str, dict[str, Any]] = {}
     if settings.warehouse_path.exists():
@@ -288,17 +338,41 @@ def feeds(as_json: bool, provider: str | None) -> None:
     show(tuple(rows[0]), [tuple(row.values()) for row in rows], as_json)
 
 
-@main.command()
+@main.command(short_help="The published tables, or the columns of one.")
+@click.argument("table", required=False, shell_complete=complete.tables)
+@JSON_OPTION
+@checked
+def tables(table: str | None, as_json: bool) -> None:
+    """The published tables with what each holds; with TABLE, its columns with type, unit and meaning.
+
+    \b
+    Examples:
+      ebbtide tables
+      ebbtide tables fct_retreat_index_daily
+      ebbtide tables valuation.fct_dcf_valuation --json
+    """
+    from warehouse.published import columns_of, tables_of
+
+    settings = load_settings()
+    if table:
+        rows: Sequence[Sequence[Any]] = columns_of(settings, table)
+        show(("column", "type", "unit", "description"), rows, as_json, cut=True)
+    else:
+        show(("table", "rows", "description"), tables_of(settings), as_json, cut=True)
+
+
+@main.command(short_help="Run SQL on the published build, read-only.")
 @click.argument("sql")
 @JSON_OPTION
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @checked
 def query(sql: str, as_json: bool, as_csv: bool) -> None:
-    """Run SQL on the published build, read-only.
+    """Run SQL on the published build, read-only. `ebbtide tables` lists what there is to ask.
 
     \b
     Examples:
       ebbtide query "select * from signals.fct_retreat_index_daily order by 1 desc limit 5"
+      ebbtide query "from migration.fct_reserve_currency_quarterly" --csv > reserves.csv
       ebbtide query "select feed, status, last_observation from meta.feed_status" --json
     """
     import duckdb
@@ -312,7 +386,9 @@ def query(sql: str, as_json: bool, as_csv: bool) -> None:
             columns = [column[0] for column in result.description or []]
             rows = result.fetchall()
         except duckdb.Error as error:
-            raise WrongUse(f"the query failed: {error}") from None
+            hint = "\n`ebbtide tables` lists the tables" if isinstance(error, duckdb.CatalogException) else ""
+            hint = "\n`ebbtide tables TABLE` lists the columns of a table" if isinstance(error, duckdb.BinderException) else hint
+            raise wrong_use(f"the query failed: {error}{hint}") from None
         source = connection.execute("select source from meta.build order by build_id desc limit 1").fetchone()
     if as_csv:
         text = io.StringIO()
@@ -326,9 +402,9 @@ def query(sql: str, as_json: bool, as_csv: bool) -> None:
         click.echo("(sample world: invented figures)", err=True)
 
 
-@main.command()
-@click.argument("model")
-@click.argument("conditions", nargs=-1, metavar="COLUMN=VALUE...")
+@main.command(short_help="From a published number to the landed file it rests on.")
+@click.argument("model", shell_complete=complete.tables)
+@click.argument("conditions", nargs=-1, metavar="COLUMN=VALUE...", shell_complete=complete.conditions)
 @JSON_OPTION
 @checked
 def trace(model: str, conditions: tuple[str, ...], as_json: bool) -> None:
@@ -341,11 +417,13 @@ def trace(model: str, conditions: tuple[str, ...], as_json: bool) -> None:
       ebbtide trace signals.fct_signal_daily signal_id=vix_log observation_date=2023-12-29
       ebbtide trace fct_etf_flow_weekly observation_date=2023-12-22 fund=total --json
     """
+    from warehouse.progress import working
     from warehouse.trace import BrokenTrace, as_lines
     from warehouse.trace import trace as walk
 
     try:
-        found = walk(load_settings(), model, conditions)
+        with working("Tracing"):
+            found = walk(load_settings(), model, conditions)
     except BrokenTrace as error:
         click.echo(f"ebbtide: {printable(str(error))}", err=True)
         sys.exit(FAILED)
@@ -357,7 +435,7 @@ def trace(model: str, conditions: tuple[str, ...], as_json: bool) -> None:
         click.echo("(sample world: invented figures)", err=True)
 
 
-@main.command()
+@main.command(short_help="Each claim of the article, what is measured, the verdict.")
 @JSON_OPTION
 @checked
 def claims(as_json: bool) -> None:
@@ -380,7 +458,7 @@ def claims(as_json: bool) -> None:
                 "from signals.fct_claim_check order by split_part(claim_id, '-', 1), cast(split_part(claim_id, '-', 2) as integer), is_used desc, variant"
             )
         except duckdb.CatalogException:
-            raise WrongUse("the published build has no claims ledger: run `make refresh` first") from None
+            raise wrong_use("the published build has no claims ledger: run `make refresh` first") from None
         columns = [column[0] for column in result.description or []]
         rows = result.fetchall()
         source = connection.execute("select source from meta.build order by build_id desc limit 1").fetchone()
@@ -433,37 +511,60 @@ def _safe_cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.lstrip(" ")[:1] in tuple("=+-@\t\r\n") else value
 
 
-@main.command()
+@main.command(short_help="Check a stage; exit code 1 when a critical check fails.")
 @click.argument("stage", type=click.Choice(["raw", "staging", "marts"]))
+@JSON_OPTION
 @checked
-def gate(stage: str) -> None:
+def gate(stage: Literal["raw", "staging", "marts"], as_json: bool) -> None:
     """Run the gate of a stage on the warehouse as it stands; exit code 1 when a critical check fails.
 
-    The marts gate checks the published build.
+    The marts gate checks the published build. Each check that was not met is shown with its table, what was found and some of the rows.
+
+    \b
+    Examples:
+      ebbtide gate marts
+      ebbtide gate raw --json
     """
-    from expectations.gate import run_gate
+    from dataclasses import asdict
+
     from warehouse.connection import connect, writer_lock
+    from warehouse.progress import working
 
     settings = load_settings()
     with connect(settings, read_only=True):
         pass  # says so clearly when there is no warehouse yet
-    with writer_lock(settings, f"gate {stage}"):
+    with working(f"Checking {stage}"), writer_lock(settings, f"gate {stage}"):
+        from expectations.gate import run_gate
+
         result = run_gate(
-            stage,  # type: ignore[arg-type]
+            stage,
             warehouse=settings.warehouse_path,
             mart=settings.current_path.resolve() if stage == "marts" else None,
             quality_dir=settings.quality_dir,
         )
-    click.echo(printable(result.message))
+    if as_json:
+        facts = ("stage", "build_id", "success", "critical_failed", "warnings")
+        checks = sum(not each.is_skipped for each in result.results)
+        found = {name: getattr(result, name) for name in facts} | {"checks": checks, "failures": [asdict(failure) for failure in result.failures]}
+        click.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
+    else:
+        word = "passed" if result.success else "FAILED"
+        click.echo(printable(result.message).replace(word, coloured(word), 1))
     if not result.success:
         sys.exit(FAILED)
 
 
-@main.command()
+@main.command(short_help="What was published, what failed and why.")
 @JSON_OPTION
 @checked
 def builds(as_json: bool) -> None:
-    """Builds of this home: what was published, what failed and why, and which one readers see."""
+    """Builds of this home: what was published, what failed and why, and which one readers see.
+
+    \b
+    Examples:
+      ebbtide builds
+      ebbtide builds --json
+    """
     from warehouse.connection import connect
     from warehouse.publish import published_builds
 
@@ -483,10 +584,17 @@ def builds(as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("build_id")
+@click.argument("build_id", metavar="BUILD", shell_complete=complete.builds)
 @checked
 def rollback(build_id: str) -> None:
-    """Show readers a kept build again, in PostgreSQL too; `ebbtide builds` lists them."""
+    """Show readers a kept build again, in PostgreSQL too; `ebbtide builds` lists them.
+
+    The next refresh shows its own build.
+
+    \b
+    Examples:
+      ebbtide rollback 20261124T170316744Z
+    """
     from warehouse.connection import writer_lock
     from warehouse.publish import rollback as roll_back
     from warehouse.refresh import write_report
@@ -503,7 +611,7 @@ def rollback(build_id: str) -> None:
         click.echo(_postgres_shows(_show_in_postgres(settings)))
 
 
-@main.command()
+@main.command(short_help="The morning report on the published build, one HTML page.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the page to this file instead of the home's report/index.html.")
 @click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
 @checked
@@ -517,9 +625,11 @@ def report(output: Path | None, open_it: bool) -> None:
       ebbtide report --open
       ebbtide report --output /srv/reports/2023-12-29.html
     """
+    from warehouse.progress import working
     from warehouse.refresh import write_report
 
-    path = write_report(load_settings(), output.expanduser().resolve() if output else None)
+    with working("Writing the report"):
+        path = write_report(load_settings(), output.expanduser().resolve() if output else None)
     click.echo(path)
     if open_it and click.launch(str(path)) != 0:
         click.echo("no browser could be started: open the file in one", err=True)
@@ -562,11 +672,18 @@ def _show_in_postgres(settings: Settings) -> dict[str, Any]:
 
 @main.group()
 def quarantine() -> None:
-    """Files and rows that could not be taken, with the reason."""
+    """Files and rows that could not be taken, with the reason.
+
+    \b
+    Examples:
+      ebbtide quarantine list
+      ebbtide quarantine release totals_2026.csv --why "new header declared"
+      ebbtide quarantine drop 2b7f0c --why "error page, the file came the day after"
+    """
 
 
 @quarantine.command("list")
-@click.option("--feed", help="Only this feed.")
+@click.option("--feed", help="Only this feed.", shell_complete=complete.feeds)
 @click.option("--limit", default=50, show_default=True, help="Rows shown at most.")
 @click.option("--decided", is_flag=True, help="What was released and dropped, by whom, when and why.")
 @JSON_OPTION
@@ -598,7 +715,7 @@ def _known_feed(feed: str | None) -> None:
     from ingest.feeds import FEEDS
 
     if feed and feed not in FEEDS:
-        raise WrongUse(f"no feed {feed!r}; there are {', '.join(FEEDS)}")
+        raise unknown("feed", feed, FEEDS)
 
 
 def _decision_options(command: Callable[P, R]) -> Callable[P, R]:
@@ -608,7 +725,7 @@ def _decision_options(command: Callable[P, R]) -> Callable[P, R]:
             click.argument("file"),
             click.option("--row", "rows", type=int, multiple=True, help="Number of a row in quarantine; may be given several times."),
             click.option("--every-row", is_flag=True, help="Every row of the file about which nothing was decided."),
-            click.option("--feed", help="Feed of the file, where a name or hash stands in several."),
+            click.option("--feed", help="Feed of the file, where a name or hash stands in several.", shell_complete=complete.feeds),
             click.option("--why", required=True, help="Reason, kept with the decision."),
         )
     ):
@@ -656,14 +773,16 @@ def quarantine_drop(file: str, rows: tuple[int, ...], every_row: bool, feed: str
 def _decide(
     file: str, verb: Literal["released", "dropped"], rows: tuple[int, ...], every_row: bool, feed: str | None, why: str, *, although_loaded: bool = False
 ) -> None:
+    from warehouse.progress import working
     from warehouse.quarantine import decide
 
     _known_feed(feed)
     if rows and every_row:
-        raise WrongUse("give --row or --every-row, not both")
+        raise wrong_use("give --row or --every-row, not both")
     if although_loaded and (rows or every_row):
-        raise WrongUse("--loaded is about the whole file: give no row with it")
-    outcome = decide(load_settings(), file, verb, why, feed=feed, rows=rows, every_row=every_row, although_loaded=although_loaded)
+        raise wrong_use("--loaded is about the whole file: give no row with it")
+    with working("Deciding, and loading the feed again"):
+        outcome = decide(load_settings(), file, verb, why, feed=feed, rows=rows, every_row=every_row, although_loaded=although_loaded)
     for line in outcome.lines():
         click.echo(as_text(line))
     if verb == "released" and outcome.file.status == "quarantined":
@@ -672,11 +791,17 @@ def _decide(
     click.echo("Next: make refresh shows readers what changed")
 
 
-@main.command()
+@main.command(short_help="Settings, keys, disk, lock, last build, health of the feeds.")
 @JSON_OPTION
 @checked
 def doctor(as_json: bool) -> None:
-    """Settings, keys present or missing, disk, lock, last build, and the health of the feeds."""
+    """Settings, keys present or missing, disk, lock, last build, and the health of the feeds; exit code 1 when something is bad.
+
+    \b
+    Examples:
+      ebbtide doctor
+      EBBTIDE_SOURCE=live ebbtide doctor --json
+    """
     findings = list(_examine(load_settings()))
     if as_json:
         show(("what", "state", "detail"), findings, True)
@@ -753,6 +878,26 @@ def _keys(settings: Settings) -> list[tuple[str, str, str]]:
             lost = key.without or f"{provider} is not asked"
             rows.append((f"{provider}: {key.variable}", "set" if present else "not set", "" if present else f"without it {lost}; {key.page}"))
     return rows
+
+
+@main.command("completion", short_help="Completion of commands and names for your shell.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script with which a shell completes commands, options, feeds, providers, builds, tables and their columns.
+
+    \b
+    Examples:
+      source <(.venv/bin/ebbtide completion bash)       # in this shell; in ~/.bashrc with the whole path for all
+      .venv/bin/ebbtide completion zsh > ~/.zfunc/_ebbtide
+      .venv/bin/ebbtide completion fish > ~/.config/fish/completions/ebbtide.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    script = found(main, {}, "ebbtide", "_EBBTIDE_COMPLETE").source()
+    # after `COLUMN=` a value follows, not a space
+    click.echo(script.replace("COMPREPLY+=($value)", "COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Pages made from the code: docs/feeds.md and docs/bring-your-own.md from the declarations, docs/settings.md from the settings, docs/dictionary.md from
-the models and the build record; and what a feed lacks.
+"""Pages made from the code: docs/feeds.md and docs/bring-your-own.md from the declarations, docs/settings.md from the settings, docs/commands.md from the help
+of the commands, docs/dictionary.md from the models and the build record; and what a feed lacks.
 
 `python -m warehouse.docs` writes the pages. With `--check` it writes nothing, and ends with 1 when a page is out of date or a
 feed lacks a part.
@@ -12,11 +12,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import click
 import yaml
 
 from ingest.feed import Access, Delay, Feed, PublicationLag
 from ingest.feeds import FEEDS, provider_of
 from ingest.feeds.own import SERIES
+from warehouse.cli import main as main_command
 from warehouse.dictionary import dictionary_page
 from warehouse.markdown import MADE, plain, table
 from warehouse.settings import REPOSITORY, Settings
@@ -44,7 +46,28 @@ def pages() -> dict[str, str]:
         "docs/settings.md": settings_page(),
         "docs/bring-your-own.md": own_page(FEEDS),
         "docs/dictionary.md": dictionary_page(),
+        "docs/commands.md": commands_page(),
     }
+
+
+def commands_page() -> str:
+    """The help of every command as Markdown, subcommands after their group."""
+    parts = [
+        "# Commands",
+        "<!-- Made by `python -m warehouse.docs`; edit warehouse/cli.py, not this page. -->",
+        "What `ebbtide COMMAND --help` says. [The command line](command-line.md) shows some of them at work, and tells of exit codes, JSON and completion.",
+    ]
+    return "\n\n".join([*parts, *_help(main_command, "ebbtide", None)]) + "\n"
+
+
+def _help(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
+    context = click.Context(command, parent=parent, info_name=name, terminal_width=100, help_option_names=["-h", "--help"])
+    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    parts = [f"## {context.command_path}", f"```text\n{text}\n```"]
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            parts += _help(command.commands[each], each, context)
+    return parts
 
 
 def own_page(feeds: Mapping[str, Feed]) -> str:

@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import sys
 import textwrap
 import threading
@@ -27,7 +28,7 @@ from pluggy import HookimplMarker
 from ingest.secrets import forms, masked
 from warehouse.progress import shown_on
 from warehouse.settings import REPOSITORY, WrongUse, load_settings
-from warehouse.terminal import printable
+from warehouse.terminal import coloured, is_terminal, printable, takes_colour
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -70,13 +71,14 @@ def airflow_environment(home: Path, airflow_dir: Path | None = None) -> dict[str
 def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = None, import_beside: Mapping[str, Sequence[str]] | None = None) -> bool:
     """Run the DAG `dag_id` of `dags/` with `params`, task after task, and return whether every task succeeded.
 
-    Prints a line for each task with its seconds, how far live fetches are, and for a failed task its message and its log. Everything else that Airflow
-    and the tasks write goes to `<airflow_dir>/logs`, one file a task, laid out as Airflow does. `airflow_dir` lies in the home of
-    the warehouse. The environment of this process is changed, and stays so. `import_beside` names modules to import while a task runs, by
-    task: they take seconds, and a task that works in the database leaves a core idle.
+    Prints a line for each task with its seconds, how far live fetches are, and for a failed task its message and its log; a terminal shows what is
+    under way, too. Everything else that Airflow and the tasks write goes to `<airflow_dir>/logs`, one file a task, laid out as Airflow does.
+    `airflow_dir` lies in the home of the warehouse. The environment of this process is changed, and stays so. `import_beside` names modules to import
+    while a task runs, by task: they take seconds, and a task that works in the database leaves a core idle.
 
     Raises WrongUse when there is no such DAG, a parameter is wrong, or another process runs a DAG in `airflow_dir`; RuntimeError
-    when Airflow was set up for another folder in this process or a file in `dags/` cannot be imported.
+    when Airflow was set up for another folder in this process or a file in `dags/` cannot be imported; KeyboardInterrupt when Ctrl-C was pressed,
+    which ends the run with the task that was under way.
     """
     airflow_dir = airflow_dir.expanduser().resolve()
     (airflow_dir / "plugins").mkdir(parents=True, exist_ok=True)
@@ -91,6 +93,7 @@ def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = N
         started = time.perf_counter()
         # importing Airflow makes some two million objects that live to the end: collecting garbage meanwhile finds none
         gc.disable()
+        output.show("Starting Airflow")
         try:
             _prepare_metadata(airflow_dir)
             _end_killed_runs()
@@ -99,8 +102,12 @@ def run_dag(dag_id: str, airflow_dir: Path, params: Mapping[str, Any] | None = N
             if params:
                 _check_params(dag, params)
             progress = _Progress(output, started, import_beside or {})
-            with progress.listening(), shown_on(output.console):
-                run = dag.test(run_conf=dict(params) if params else None)
+            try:
+                with progress.listening(), progress.interruptible(), shown_on(output.console):
+                    run = dag.test(run_conf=dict(params) if params else None)
+            except KeyboardInterrupt:
+                _end_killed_runs()
+                raise
             succeeded = str(run.state) == "success"
             if not succeeded:
                 progress.not_run([str(task.task_id) for task in run.get_task_instances() if str(task.state) == "upstream_failed"])
@@ -130,8 +137,8 @@ def _only_run(airflow_dir: Path, dag_id: str) -> Iterator[None]:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         holder.write_text(json.dumps({"pid": os.getpid(), "dag_id": dag_id, "since": since}), encoding="utf-8")
         yield
-        holder.unlink(missing_ok=True)
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -144,7 +151,21 @@ class _Output:
         self.log_path = logs_dir / "airflow.log"
 
     def say(self, line: str) -> None:
+        self._clear()
         print(line, file=self.console, flush=True)
+
+    def show(self, what: str) -> None:
+        """Show on a terminal what is under way; the next line takes its place."""
+        if is_terminal(self.console):
+            self._clear()
+            print(f"{what} ...", end="", file=self.console, flush=True)
+
+    def _clear(self) -> None:
+        if is_terminal(self.console):
+            print("\r\x1b[K", end="", file=self.console, flush=True)
+
+    def coloured(self, word: str) -> str:
+        return coloured(word) if takes_colour(self.console) else word
 
     def log_to(self, path: Path) -> None:
         """Send standard output and error to `path` from here on, whoever writes them: Python, dbt or a C library."""
@@ -185,6 +206,24 @@ class _Progress:
         self.started = started
         self.import_beside = import_beside
         self.ready = False
+        self.interrupted = False
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let Ctrl-C end the run. Airflow takes it for a failure of the task under way, and so does dbt, and would go on with the next."""
+
+        def note(number: int, frame: Any) -> None:
+            self.interrupted = True
+            raise KeyboardInterrupt
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -199,6 +238,8 @@ class _Progress:
 
     @_hook
     def on_task_instance_running(self, previous_state: Any, task_instance: Any) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
         if not self.ready:
             self.ready = True
             gc.freeze()
@@ -213,6 +254,9 @@ class _Progress:
             threading.Thread(target=lambda: [importlib.import_module(name) for name in modules], daemon=True).start()
         self.output.log_to(self.output.logs_dir.joinpath(*parts, f"attempt={task_instance.try_number}.log"))
         self.started = time.perf_counter()
+        # fetches have bars of their own
+        if not task_instance.task_id.startswith("fetch."):
+            self.output.show(self._name(task_instance))
 
     @_hook
     def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
@@ -220,8 +264,11 @@ class _Progress:
 
     @_hook
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: BaseException | str | None) -> None:
+        if self.interrupted:
+            self.output.say(f"{self._name(task_instance):<32}{self._seconds()}  interrupted")
+            raise KeyboardInterrupt
         again = str(task_instance.state) == "up_for_retry"
-        self.output.say(f"{self._name(task_instance):<32}{self._seconds()}  {'failed, will be tried again' if again else 'FAILED'}")
+        self.output.say(f"{self._name(task_instance):<32}{self._seconds()}  {'failed, will be tried again' if again else self.output.coloured('FAILED')}")
         self.output.say(textwrap.indent(printable(masked(error_message(error), load_settings().secrets())), "    "))
         if not again:
             self.output.say(f"    log: {self.output.log_path}")

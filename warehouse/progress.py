@@ -7,10 +7,12 @@ control characters of a bar would be noise.
 from __future__ import annotations
 
 import logging
-import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
+
+from warehouse.terminal import is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -45,7 +47,7 @@ class Telling(Protocol):
 @contextmanager
 def fetching() -> Iterator[Telling]:
     """The way to tell of the fetches in this block."""
-    if _stream is None or not _stream.isatty() or os.environ.get("TERM") == "dumb":
+    if _stream is None or not is_terminal(_stream):
         lines = _Lines(_stream)
         try:
             yield lines
@@ -59,6 +61,18 @@ def fetching() -> Iterator[Telling]:
     # the standard streams may be a log file while a task runs: they are left alone
     with Progress(*columns, console=Console(file=_stream), redirect_stdout=False, redirect_stderr=False) as progress:
         yield _Bars(progress)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show on a terminal that a command of unknown length is at work, beside what it prints; nothing elsewhere."""
+    if not is_terminal(sys.stderr):
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{what} ..."):
+        yield
 
 
 def _megabytes(step: Step) -> str:

@@ -340,6 +340,26 @@ def publish_to_postgres() -> dict[str, Any]:
     return asdict(postgres.publish_to_postgres(settings))
 
 
+def published_facts() -> dict[str, Any]:
+    """The published build in a few facts that fit into JSON: its name and file, source, as-of, and the newest Retreat Index with its regime.
+
+    The index is null where too few signals are live to say.
+    """
+    settings = build_settings()
+    with connect_published(settings) as connection:
+        build_id, source, as_of = _published_build(connection)
+        day, index, regime = _latest_index(connection) or (None, None, None)
+    return {
+        "build_id": build_id,
+        "path": str(settings.published_dir / f"{build_id}.duckdb"),
+        "source": source,
+        "as_of": as_of.isoformat(),
+        "observation_date": str(day) if day else None,
+        "retreat_index": index,
+        "regime": regime,
+    }
+
+
 def report() -> list[str]:
     """Write the morning report; returns what the refresh brought, in a few lines: index, gates, changes since the build before, where the report is.
 
@@ -364,9 +384,7 @@ def summary_lines(settings: Settings) -> list[str]:
     builds = published_builds(settings)
     before = next((b for b in reversed(builds) if not b.current), None)
     with connect_published(settings) as connection:
-        build_id, source, as_of = connection.execute(
-            "select build_id, source, as_of from meta.build where status = 'published' order by build_id desc limit 1"
-        ).fetchone()  # type: ignore[misc]
+        build_id, source, as_of = _published_build(connection)
         index = _latest_index(connection)
         checks = connection.execute("select count(*), count(*) filter (where not success) from quality.validation_result").fetchone()
         files = connection.execute(
@@ -428,6 +446,14 @@ def _not_asked(settings: Settings) -> list[str]:
         for provider in PROVIDERS
         if (missing := missing_keys(settings, provider))
     ]
+
+
+def _published_build(connection: Any) -> tuple[str, str, datetime]:
+    """Name, source and as-of of the build of a published file."""
+    found: tuple[str, str, datetime] = connection.execute(
+        "select build_id, source, as_of from meta.build where status = 'published' order by build_id desc limit 1"
+    ).fetchone()
+    return found
 
 
 def _latest_index(connection: Any) -> tuple[Any, ...] | None:

@@ -14,7 +14,9 @@ from urllib.request import getproxies
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from warehouse.home import REPOSITORY, home_of
+
+__all__ = ["REPOSITORY", "SECRET_ARGUMENT", "Settings", "SourceKind", "WrongUse", "load_settings"]
 
 # Arguments of a notifier whose values are secrets: a webhook's address is one, too.
 SECRET_ARGUMENT = r"password|passwd|secret|token|key|auth|credential|hook|url"
@@ -107,7 +109,7 @@ class Settings(BaseSettings):
     @property
     def home(self) -> Path:
         """Folder for everything Ebbtide writes."""
-        return (self.home_setting or REPOSITORY / "var" / self.source_kind).expanduser().resolve()
+        return home_of(self.home_setting, self.source)
 
     @property
     def landing_dir(self) -> Path:

@@ -11,5 +11,5 @@ def quote(identifier: str) -> str:
 
 
 def literal(value: str | Path) -> str:
-    """An SQL string literal, for the statements that take no parameters (ATTACH, COPY)."""
+    """An SQL string literal, for the statements that take no parameters (ATTACH, COPY), or where one would cost the import of pandas."""
     return "'" + str(value).replace("'", "''") + "'"

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from warehouse.connection import connect_published
+from warehouse.page_script import page_script
 from warehouse.report import charts
 from warehouse.report.content import Chart, Report, Text, compose, say, texts_in_chinese, word
 from warehouse.report.figures import LANGUAGES, Figure, Language
@@ -47,7 +46,7 @@ def render(report: Report) -> str:
     )
     environment.tests |= {"figure": lambda value: isinstance(value, Figure), "words": lambda value: isinstance(value, Text)}
     environment.filters["keyed"] = keyed
-    script = (FOLDER / "language.js").read_text(encoding="utf-8").strip()
+    script, script_hash = page_script()
     return environment.get_template("page.html.jinja").render(
         report=report,
         languages=LANGUAGES,
@@ -55,7 +54,7 @@ def render(report: Report) -> str:
         drawn=drawn,
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8").strip()),
         script=Markup(script),
-        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script_hash=script_hash,
     )
 
 
