@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -84,6 +85,19 @@ def sample_home(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
         assert done.returncode == 0, done.stdout + done.stderr
 
     return shared("sample", make) / "home"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return found or pytest.skip("no Chromium on this machine: install the package chromium")
+
+
+def browser(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run headless Chromium with a profile of its own and without calls home."""
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync", f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr"]
+    return subprocess.run([program, *quiet, *arguments], capture_output=True, text=True, timeout=180, check=True)
 
 
 @pytest.fixture(scope="session")

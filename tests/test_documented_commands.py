@@ -63,6 +63,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "docker compose ": DOCKER,
         "git pull": "changes the clone it is typed in",
     },
+    "docs/report.md": {"ebbtide report --open": "opens a browser", "ebbtide report": "tests/test_report.py"},
     "docs/quality.md": {"ebbtide quarantine release": "tests/test_quarantine.py", "ebbtide quarantine drop": "tests/test_quarantine.py"},
     "docs/operations.md": dict.fromkeys(
         (

@@ -7,8 +7,6 @@ import hashlib
 import http.server
 import json
 import re
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +20,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
+from tests.conftest import browser
 from tests.published_readers import publish_one
 from warehouse.cli import main
 from warehouse.connection import connect_published
@@ -348,19 +347,6 @@ const open = (width, language) => new Promise((done) => {
   document.getElementById("said").textContent = JSON.stringify(said);
 })();
 </script>"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return found or pytest.skip("no Chromium on this machine: install the package chromium")
-
-
-def browser(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run headless Chromium with a profile of its own and without calls home."""
-    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    quiet += ["--disable-component-update", "--disable-sync", f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr"]
-    return subprocess.run([program, *quiet, *arguments], capture_output=True, text=True, timeout=180, check=True)
 
 
 @pytest.fixture

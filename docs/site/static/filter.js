@@ -1,6 +1,6 @@
 // A box above long tables that leaves only the rows with the words typed, on pages such as the data dictionary. Works without a server.
-// What was typed into the search that led here; Sphinx forgets it once it has marked the words.
-const searched = localStorage.getItem("sphinx_highlight_terms") || "";
+// Words of the address (?rows=margin+debt), or of the search that led here; Sphinx forgets those once it has marked them.
+const wanted = new URLSearchParams(location.search).get("rows") || localStorage.getItem("sphinx_highlight_terms") || "";
 
 document.addEventListener("DOMContentLoaded", () => {
   const article = document.querySelector("article");
@@ -36,8 +36,8 @@ document.addEventListener("DOMContentLoaded", () => {
     count.textContent = words.length ? `${left} of ${rows.length} rows` : "";
   };
   input.addEventListener("input", show);
-  if (searched) {
-    input.value = searched;
+  if (wanted) {
+    input.value = wanted;
     show();
   }
   box.addEventListener("submit", (event) => event.preventDefault());
