@@ -30,6 +30,7 @@ LONGEST = (
     "test_bad_input",
     "test_operations",
     "test_fuzz",
+    "test_site",
     "test_realdata",
     "test_contributing",
     "test_sample",

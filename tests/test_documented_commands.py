@@ -44,6 +44,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "make test": "is what runs this",
         "make lint test": ".ci/run runs both",
         "make lint": ".ci/run runs it",
+        "make docs": "tests/test_site.py makes the site",
         ".ci/run": "is what runs this; tests/test_docs.py reads it",
         ".venv/bin/pre-commit install": "changes the clone it is typed in; tests/test_docs.py compares the hooks with make lint",
         ".venv/bin/python -m warehouse.docs": "tests/test_contributing.py runs it in a copy of the project",
