@@ -65,6 +65,8 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "git pull": "changes the clone it is typed in",
     },
     "docs/report.md": {"ebbtide report --open": "opens a browser", "ebbtide report": "tests/test_report.py"},
+    "docs/bi.md": {"export ": "sets a variable; tests/test_bi.py does", "ebbtide publish": "tests/test_bi.py"},
+    "docs/command-line.md": {"ebbtide ": "tests/test_cli.py compares the page with a transcript"},
     "docs/quality.md": {"ebbtide quarantine release": "tests/test_quarantine.py", "ebbtide quarantine drop": "tests/test_quarantine.py"},
     "docs/operations.md": dict.fromkeys(
         (
