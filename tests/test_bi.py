@@ -402,6 +402,8 @@ def test_what_others_built_on_a_table_stays_and_changed_tables_are_made_anew(dat
     second = publish_one(database.settings)
     publish_to_postgres(database.settings)
     assert database.ask("select * from public.mine") == [(second,)]
+    made = database.ask("select 'meta.build'::regclass::oid, 'meta.file'::regclass::oid")[0]
+    database.server.run("alter table meta.build drop constraint build_pkey", database=database.name)
 
     third = publish_one(database.settings)
     path = database.settings.published_dir / f"{third}.duckdb"
@@ -411,6 +413,9 @@ def test_what_others_built_on_a_table_stays_and_changed_tables_are_made_anew(dat
     publish_to_postgres(database.settings)
     assert database.ask(f"select distinct build_id, yield from {TABLES[2]}") == [(third, None)]
     assert database.ask(f"select to_regclass('{TABLES[3]}')") == [(None,)]
+    now = database.ask("select 'meta.build'::regclass::oid, 'meta.file'::regclass::oid")[0]
+    assert now[0] != made[0] and now[1] == made[1], "the table that lost its key is made anew, and no other"
+    assert database.ask("select count(*) from pg_constraint where conrelid = 'meta.build'::regclass and contype = 'p'") == [(1,)]
 
     path = database.settings.published_dir / f"{publish_one(database.settings)}.duckdb"
     path.chmod(0o644)

@@ -98,13 +98,13 @@ def publish_to_postgres(settings: Settings) -> Published:
                 cursor.execute(f"create schema {quote(schema)}")
             cursor.execute(f"comment on schema {quote(schema)} is {literal(f'Ebbtide build {build_id}, source {source}')}")
             cursor.execute(f"grant usage on schema {quote(schema)} to {quote(READER)}")
-        there = _columns_there(cursor, ours)
+        there = _tables_there(cursor, ours)
         cursor.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'")
         # those that are made anew come last: they are locked until the end
-        tables.sort(key=lambda table: there.get(table.relation) != table.postgres_columns)
+        tables.sort(key=lambda table: there.get(table.relation) != table.shape)
         rows = 0
         for table in tables:
-            if there.get(table.relation) == table.postgres_columns:
+            if there.get(table.relation) == table.shape:
                 cursor.execute(f"delete from {table.relation}")
             else:
                 _make(cursor, table, table.relation in there)
@@ -171,6 +171,10 @@ def _first(cursor: Any, statement: str) -> Any:
 # --- what is there ----------------------------------------------------------------------------------------------------
 
 
+# Columns of a table in PostgreSQL, each with its type, and those of its key.
+_Shape = tuple[list[tuple[str, str]], list[str]]
+
+
 @dataclass(frozen=True)
 class _Table:
     """A table of the published file."""
@@ -187,9 +191,9 @@ class _Table:
         return f"{quote(self.schema)}.{quote(self.name)}"
 
     @property
-    def postgres_columns(self) -> list[tuple[str, str]]:
-        """Its columns in PostgreSQL: name and type."""
-        return [(name, postgres_type(data_type)[0]) for name, data_type, _ in self.columns]
+    def shape(self) -> _Shape:
+        """Its columns and key in PostgreSQL."""
+        return [(name, postgres_type(data_type)[0]) for name, data_type, _ in self.columns], list(self.key)
 
 
 def _tables(build: duckdb.DuckDBPyConnection) -> list[_Table]:
@@ -231,22 +235,29 @@ def _check_schemas(cursor: Any, schemas: Sequence[str], source: str) -> list[str
     return sorted(ours)
 
 
-def _columns_there(cursor: Any, schemas: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Tables of schemas of ours, each with its columns' names and types."""
-    found: dict[str, list[tuple[str, str]]] = {}
+def _tables_there(cursor: Any, schemas: Sequence[str]) -> dict[str, _Shape]:
+    """Tables of schemas of ours."""
+    found: dict[str, _Shape] = {}
     if schemas:
         cursor.execute(
             f"""
-            select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+            select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), coalesce(array_position(k.conkey, a.attnum), 0)
             from pg_class c
             join pg_namespace n on n.oid = c.relnamespace
             join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            left join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
             where c.relkind = 'r' and n.nspname in ({", ".join(map(literal, schemas))})
             order by 1, 2, a.attnum
             """
         )
-        for schema, table, column, type_ in cursor.fetchall():
-            found.setdefault(f"{quote(schema)}.{quote(table)}", []).append((column, type_))
+        places: dict[str, dict[int, str]] = {}
+        for schema, table, column, type_, place in cursor.fetchall():
+            relation = f"{quote(schema)}.{quote(table)}"
+            found.setdefault(relation, ([], []))[0].append((column, type_))
+            if place:
+                places.setdefault(relation, {})[place] = column
+        for relation, key in places.items():
+            found[relation][1].extend(key[place] for place in sorted(key))
     return found
 
 
@@ -282,10 +293,10 @@ def postgres_type(data_type: str) -> tuple[str, str]:
 
 
 def _make(cursor: Any, table: _Table, anew: bool) -> None:
-    """Make a table, with its key, in place of one with other columns where there is one."""
+    """Make a table, with its key, in place of one with other columns or another key where there is one."""
     if anew:
         cursor.execute(f"drop table {table.relation} restrict")
-    columns = [f"{quote(name)} {type_}" for name, type_ in table.postgres_columns]
+    columns = [f"{quote(name)} {type_}" for name, type_ in table.shape[0]]
     if table.key:
         columns.append(f"primary key ({', '.join(map(quote, table.key))})")
     cursor.execute(f"create table {table.relation} ({', '.join(columns)})")
