@@ -54,7 +54,13 @@ class Superset:
         (port,) = free_ports(1)
         self.port, self.url, self.password = port, f"http://127.0.0.1:{port}", secrets.token_urlsafe(24)
         config = folder / "superset_config.py"
-        config.write_text(f"SECRET_KEY = {secrets.token_urlsafe(42)!r}\nSQLALCHEMY_DATABASE_URI = 'sqlite:///{folder}/superset.db'\n", encoding="utf-8")
+        lines = [
+            f"SECRET_KEY = {secrets.token_urlsafe(42)!r}",
+            f"SQLALCHEMY_DATABASE_URI = 'sqlite:///{folder}/superset.db'",
+            # the token of one log-in outlasts the refresh: seconds
+            "JWT_ACCESS_TOKEN_EXPIRES = 14400",
+        ]
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "SUPERSET_CONFIG_PATH": str(config), "FLASK_APP": "superset.app:create_app()"}
         self.session = requests.Session()
         self.session.trust_env = False
