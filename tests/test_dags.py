@@ -308,6 +308,7 @@ def test_assets_lead_from_the_providers_to_the_published_build(refresh: dict[str
         "marts.build": (["ebbtide.staging"], marts),
         "marts.gate": (marts, ["ebbtide.quality"]),
         "publish": ([*marts, "ebbtide.quality"], ["ebbtide.published"]),
+        "publish_to_postgres": ([], []),
         "report": (["ebbtide.published"], ["ebbtide.report"]),
     }
     models = REPOSITORY / "dbt_project" / "models" / "marts"
