@@ -29,6 +29,7 @@ LOOKS = (*(f"ebbtide {name}" for name in EBBTIDE), "sha256sum", "grep")
 
 REFRESH = ".ci/run types it; tests/test_refresh.py runs what it runs"
 OPERATIONS = "tests/test_operations.py types it, in the situation it is meant for"
+SUPERSET = "needs an environment of its own, made by hand for tests/superset.py"
 DOCKER = "needs Docker; tests/test_compose.py runs what the services run"
 
 # page: beginning of a command: the test that runs it, or why none does
@@ -65,7 +66,13 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "git pull": "changes the clone it is typed in",
     },
     "docs/report.md": {"ebbtide report --open": "opens a browser", "ebbtide report": "tests/test_report.py"},
-    "docs/bi.md": {"export ": "sets a variable; tests/test_bi.py does", "ebbtide publish": "tests/test_bi.py"},
+    "docs/bi.md": {
+        "export ": "sets a variable; tests/test_bi.py does",
+        "ebbtide publish": "tests/test_bi.py",
+        "python3 -m venv superset": SUPERSET,
+        "superset/bin/pip install ": SUPERSET,
+        "python -m tests.superset ": SUPERSET,
+    },
     "docs/command-line.md": {"ebbtide ": "tests/test_cli.py compares the page with a transcript"},
     "docs/quality.md": {"ebbtide quarantine release": "tests/test_quarantine.py", "ebbtide quarantine drop": "tests/test_quarantine.py"},
     "docs/operations.md": dict.fromkeys(

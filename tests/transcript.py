@@ -47,8 +47,8 @@ def answer(command: str, home: Path) -> str:
 
 
 def told(text: str) -> list[list[str]]:
-    """The words of an answer: figures, times and names of builds change from build to build, and columns are as wide as they are."""
-    masked = re.sub(r"-+", "-", re.sub(r"\b[0-9a-f]{64}\b|\d[\d,.]*\w*", "#", text))
+    """The words of an answer: figures, times, versions and names of builds change from build to build, and columns are as wide as they are."""
+    masked = re.sub(r"-+", "-", re.sub(r"\b[0-9a-f]{64}\b|\d[\d.]*\+[\w-]+|\d[\d,.]*\w*", "#", text))
     return [line.split() for line in masked.splitlines()]
 
 
