@@ -20,6 +20,7 @@ import duckdb
 
 from ingest.secrets import masked
 from warehouse.connection import connect_published
+from warehouse.published import published_build
 from warehouse.settings import Settings, WrongUse
 from warehouse.sql import literal, quote
 
@@ -85,7 +86,7 @@ def publish_to_postgres(settings: Settings) -> Published:
     """
     started = time.monotonic()
     with connect_published(settings) as build, _connected(settings) as cursor:
-        build_id, source = build.execute("select build_id, source from meta.build where status = 'published' order by build_id desc limit 1").fetchall()[0]
+        build_id, source, _ = published_build(build)
         cursor.execute("begin")
         if not _first(cursor, f"select pg_try_advisory_xact_lock({_ADVISORY_LOCK})"):
             raise PublishFailed("another publish to this database is under way; type `ebbtide publish` when it has ended")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -13,6 +14,12 @@ from warehouse.sql import literal
 
 # Schemas of the build's own record stand behind the marts.
 _MARTS_FIRST = "schema_name in ('meta', 'quality'), schema_name, table_name"
+
+
+def published_build(connection: duckdb.DuckDBPyConnection) -> tuple[str, str, datetime]:
+    """Name, source and as-of (UTC) of the build of a published file."""
+    (found,) = connection.execute("select build_id, source, as_of from meta.build where status = 'published' order by build_id desc limit 1").fetchall()
+    return found
 
 
 def tables_of(settings: Settings) -> list[tuple[str, int, str]]:

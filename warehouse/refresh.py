@@ -23,6 +23,7 @@ from warehouse.build import build_in_progress, record_failure, start_build
 from warehouse.connection import Damaged, connect, connect_published, damage_in_words, is_damaged, literal, quote, writer_lock
 from warehouse.disk import DiskFull, explained, is_full
 from warehouse.leftovers import clear_leftovers
+from warehouse.published import published_build
 from warehouse.settings import Settings, WrongUse, load_settings
 
 P = ParamSpec("P")
@@ -347,7 +348,7 @@ def published_facts() -> dict[str, Any]:
     """
     settings = build_settings()
     with connect_published(settings) as connection:
-        build_id, source, as_of = _published_build(connection)
+        build_id, source, as_of = published_build(connection)
         day, index, regime = _latest_index(connection) or (None, None, None)
     return {
         "build_id": build_id,
@@ -384,7 +385,7 @@ def summary_lines(settings: Settings) -> list[str]:
     builds = published_builds(settings)
     before = next((b for b in reversed(builds) if not b.current), None)
     with connect_published(settings) as connection:
-        build_id, source, as_of = _published_build(connection)
+        build_id, source, as_of = published_build(connection)
         index = _latest_index(connection)
         checks = connection.execute("select count(*), count(*) filter (where not success) from quality.validation_result").fetchone()
         files = connection.execute(
@@ -446,14 +447,6 @@ def _not_asked(settings: Settings) -> list[str]:
         for provider in PROVIDERS
         if (missing := missing_keys(settings, provider))
     ]
-
-
-def _published_build(connection: Any) -> tuple[str, str, datetime]:
-    """Name, source and as-of of the build of a published file."""
-    found: tuple[str, str, datetime] = connection.execute(
-        "select build_id, source, as_of from meta.build where status = 'published' order by build_id desc limit 1"
-    ).fetchone()
-    return found
 
 
 def _latest_index(connection: Any) -> tuple[Any, ...] | None:
