@@ -154,6 +154,7 @@ def test_command_does_what_the_page_shows(command: Typed, sample_home: Path, tmp
     (tmp_path / "var" / "sample").symlink_to(sample_home)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EBBTIDE_HOME", str(sample_home))
+    monkeypatch.setenv("COLUMNS", "120")  # the terminal that the pages were written on
     if command.command.startswith("ebbtide "):
         result = CliRunner().invoke(main, shlex.split(command.command)[1:], catch_exceptions=False)
         code, printed = result.exit_code, result.output
