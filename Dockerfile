@@ -1,5 +1,6 @@
-# Ebbtide and Airflow, for every service of docker-compose.yml but PostgreSQL.
+# The images of docker-compose.yml: `ebbtide` for Airflow's services, `superset` for the service of that name.
 ARG PYTHON=python:3.13.14-slim-bookworm
+ARG SUPERSET=apache/superset:6.1.0
 
 FROM ${PYTHON} AS build
 WORKDIR /opt/ebbtide
@@ -19,7 +20,22 @@ COPY warehouse warehouse
 RUN /opt/uv/bin/uv pip install --python /opt/venv/bin/python --no-cache --no-deps --build-constraint requirements.lock --editable . \
     && /opt/venv/bin/python -m compileall -q dags expectations ingest warehouse
 
-FROM ${PYTHON}
+FROM ${SUPERSET} AS superset
+USER root
+# the image has no driver for DuckDB: both packages as they are locked, so that it reads the file format that the warehouse is written in
+RUN --mount=type=bind,from=build,source=/opt,target=/opt/build \
+    /opt/build/uv/bin/uv pip install --python "$(command -v python)" --no-cache --no-deps --only-binary :all: --compile-bytecode \
+        --require-hashes --constraint /opt/build/ebbtide/requirements.lock duckdb duckdb-engine \
+    && groupadd --gid 10001 ebbtide \
+    && useradd --uid 10001 --gid ebbtide --no-create-home --home-dir /tmp --shell /usr/sbin/nologin ebbtide \
+    && install --directory --owner ebbtide --group ebbtide --mode 0750 /var/lib/superset
+COPY --from=build /opt/ebbtide/warehouse/superset_setup.py /opt/ebbtide/
+ENV HOME=/tmp \
+    PYTHONDONTWRITEBYTECODE=1
+WORKDIR /var/lib/superset
+USER 10001:10001
+
+FROM ${PYTHON} AS ebbtide
 # the running image installs nothing
 RUN pip uninstall --yes --quiet --root-user-action ignore pip \
     && groupadd --gid 10001 ebbtide \

@@ -25,8 +25,8 @@ class Unset(Exception):
 
 def new_env_file(folder: Path) -> dict[str, str]:
     """Make `.env` in `folder` with the commands of docs/compose.md, and return the values in it."""
-    (commands,) = [block for block in re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL) if "openssl" in block]
-    script = "".join(line.removeprefix("$ ") for line in commands.splitlines(keepends=True))
+    lines = PAGE.read_text(encoding="utf-8").splitlines(keepends=True)
+    script = "".join(line.removeprefix("$ ") for line in lines if line.startswith("$ ") and ("openssl" in line or "umask" in line))
     subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, check=True, timeout=60)
     return {name: value or "" for name, value in dotenv_values(folder / ".env").items()}
 
@@ -67,3 +67,10 @@ def read(values: Mapping[str, str] | None = None) -> dict[str, Any]:
 def environment(service: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
     """Environment of a service that was read with `values`: a variable without a value is passed on when it is set, else left out."""
     return {name: values[name] if value is None else value for name, value in service["environment"].items() if value is not None or name in values}
+
+
+def placed(text: str, places: Mapping[str, object]) -> str:
+    """A value of the file with the hosts and folders of containers replaced by those of this machine."""
+    for there, here in places.items():
+        text = text.replace(there, str(here))
+    return text

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +21,8 @@ from typing import Any
 
 import requests
 
-from tests.conftest import EBBTIDE
+from tests import compose
+from tests.conftest import EBBTIDE, ROOT
 from tests.postgres import free_ports
 
 UP_WITHIN = 300
@@ -47,37 +48,33 @@ class Seen:
 
 
 class Superset:
-    """A server with its metadata in a folder, and a user whose password nobody else knows."""
+    """The service `superset` of docker-compose.yml as a process: its command and environment, and metadata in a folder that is gone afterwards."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
-        self.program, self.folder = program, folder
+    def __init__(self, program: Path, folder: Path, home: Path) -> None:
         (port,) = free_ports(1)
-        self.port, self.url, self.password = port, f"http://127.0.0.1:{port}", secrets.token_urlsafe(24)
-        config = folder / "superset_config.py"
-        lines = [
-            f"SECRET_KEY = {secrets.token_urlsafe(42)!r}",
-            f"SQLALCHEMY_DATABASE_URI = 'sqlite:///{folder}/superset.db'",
-            # the token of one log-in outlasts the refresh: seconds
-            "JWT_ACCESS_TOKEN_EXPIRES = 14400",
-        ]
-        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "SUPERSET_CONFIG_PATH": str(config), "FLASK_APP": "superset.app:create_app()"}
+        self.folder, self.url = folder, f"http://127.0.0.1:{port}"
+        self.values = compose.new_env_file(folder)
+        service = compose.read(self.values)["services"]["superset"]
+        # the script stands by itself, as in the image: beside the modules of Ebbtide it would import those
+        shutil.copy(ROOT / "warehouse" / "superset_setup.py", folder)
+        places = {"/var/lib/ebbtide": home, "/var/lib/superset": folder, "/opt/ebbtide": folder, "0.0.0.0:8088": f"127.0.0.1:{port}"}
+        # what the image sets
+        environment = {
+            "PATH": f"{program.parent}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "SUPERSET_ENV": "production",
+            "FLASK_APP": "superset.app:create_app()",
+        }
+        environment |= compose.environment(service, self.values)
+        self.command = [compose.placed(part, places) for part in service["command"]]
+        self.environment = {name: compose.placed(value, places) for name, value in environment.items()}
         self.session = requests.Session()
         self.session.trust_env = False
-        self.log = (folder / "superset.log").open("ab")
-
-    def run(self, *arguments: str) -> None:
-        """Run a command of Superset to its end."""
-        subprocess.run([self.program, *arguments], env=self.environment, cwd=self.folder, stdout=self.log, stderr=self.log, check=True, timeout=UP_WITHIN)
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Make the metadata and the user, start the server and log in."""
-        self.run("db", "upgrade")
-        who = ["--username", "tester", "--firstname", "T", "--lastname", "T", "--email", "tester@localhost.example"]
-        self.run("fab", "create-admin", *who, "--password", self.password)
-        self.run("init")
-        command = [self.program, "run", "--port", str(self.port), "--with-threads"]
-        server = subprocess.Popen(command, env=self.environment, cwd=self.folder, stdout=self.log, stderr=self.log)
+        """Start the service and log in when it is up."""
+        with (self.folder / "superset.log").open("ab") as log:
+            server = subprocess.Popen(self.command, env=self.environment, cwd=self.folder, stdout=log, stderr=log)
         until = time.monotonic() + UP_WITHIN
         while True:
             try:
@@ -85,13 +82,19 @@ class Superset:
                 break
             except requests.RequestException:
                 if time.monotonic() > until or server.poll() is not None:
+                    print((self.folder / "superset.log").read_text(encoding="utf-8")[-3000:])
                     raise
                 time.sleep(1)
-        token = self.post("security/login", username="tester", password=self.password, provider="db")["access_token"]
+        token = self.post("security/login", username="admin", password=self.values["SUPERSET_ADMIN_PASSWORD"], provider="db")["access_token"]
         self.session.headers["Authorization"] = f"Bearer {token}"
-        answer = self.session.get(f"{self.url}/api/v1/security/csrf_token/", timeout=60)
-        self.session.headers.update({"X-CSRFToken": answer.json()["result"], "Referer": self.url})
+        csrf = self.session.get(f"{self.url}/api/v1/security/csrf_token/", timeout=60)
+        self.session.headers.update({"X-CSRFToken": csrf.json()["result"], "Referer": self.url})
         return server
+
+    def database(self) -> dict[str, Any]:
+        """The one database there is."""
+        (found,) = self.session.get(f"{self.url}/api/v1/database/", timeout=60).json()["result"]
+        return dict(self.session.get(f"{self.url}/api/v1/database/{found['id']}/connection", timeout=60).json()["result"])
 
     def post(self, path: str, **content: Any) -> Any:
         """What the API answers to what is posted. Raises RuntimeError with its message."""
@@ -106,15 +109,14 @@ def main(program: Path, home: Path) -> int:
     current = home / "published" / "current.duckdb"
     before = current.resolve().stem
     with tempfile.TemporaryDirectory(prefix="ebbtide-superset-") as folder:
-        superset = Superset(program, Path(folder))
+        superset = Superset(program, Path(folder), home)
         server = superset.start()
         try:
-            extra = json.dumps({"engine_params": {"connect_args": {"read_only": True}}})
-            database = superset.post("database/", database_name="Ebbtide", sqlalchemy_uri=f"duckdb:///{current}", extra=extra)["id"]
-            print(f"database {database}: duckdb:///{current}, read-only")
+            database = superset.database()
+            print(f"database {database['id']}, {database['database_name']}: {database['sqlalchemy_uri']}")
             charts = {}
             for schema, (table, figure) in CHARTS.items():
-                dataset = superset.post("dataset/", database=database, schema=schema, table_name=table)["id"]
+                dataset = superset.post("dataset/", database=database["id"], schema=schema, table_name=table)["id"]
                 metric = {"expressionType": "SQL", "sqlExpression": figure, "label": figure}
                 parts = {"datasource_id": dataset, "datasource_type": "table", "viz_type": "big_number_total", "params": json.dumps({"metric": metric})}
                 chart = superset.post("chart/", slice_name=f"{schema}.{table}", **parts)["id"]

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import duckdb
 import psutil
@@ -56,7 +57,9 @@ class Stack:
             shutil.chown(self.database, self.database_user)
         self.database_port, self.api_port, self.worker_log_port, self.trigger_log_port = postgres.free_ports(4)
         self.secrets = compose.new_env_file(folder)
-        self.values = self.secrets | {"EBBTIDE_SOURCE": f"replay:{files}", "AIRFLOW_PORT": str(self.api_port)}
+        self.secrets["PUBLISHER"] = "the publisher's own"
+        bi = f"postgresql://ebbtide:{quote(self.secrets['PUBLISHER'])}@127.0.0.1:{self.database_port}/bi"
+        self.values = self.secrets | {"EBBTIDE_SOURCE": f"replay:{files}", "AIRFLOW_PORT": str(self.api_port), "EBBTIDE_BI_POSTGRES_URL": bi}
         self.services: dict[str, dict[str, Any]] = compose.read(self.values)["services"]
         self.url = self.here(self.services["api-server"]["environment"]["AIRFLOW__API__BASE_URL"])
         self.output = folder / "stack.log"
@@ -73,9 +76,7 @@ class Stack:
             "/var/lib/ebbtide": str(self.home),
             "/opt/ebbtide": str(ROOT),
         }
-        for there, here in places.items():
-            text = text.replace(there, here)
-        return text
+        return compose.placed(text, places)
 
     def environment(self, service: str) -> dict[str, str]:
         """Environment of a service's processes."""
@@ -130,7 +131,13 @@ class Stack:
         self.wait_for("health of postgres", UP_WITHIN, lambda: self.healthy("postgres"))
         with closing(self.connect("postgres")) as connection:
             connection.autocommit = True
-            connection.cursor().execute(f"create database {postgres['environment']['POSTGRES_DB']}")
+            cursor = connection.cursor()
+            cursor.execute(f"create database {postgres['environment']['POSTGRES_DB']}")
+            # where the build is published to, prepared as docs/bi.md says; here the server of the metadata has it, too
+            cursor.execute("create role ebbtide_reader nologin")
+            cursor.execute("create user ebbtide password %s", (self.secrets["PUBLISHER"],))
+            cursor.execute("create database bi owner ebbtide")
+            cursor.execute("create user analyst password 'a' in role ebbtide_reader")
 
         self.run("init", self.services["init"]["command"])
         # the scheduler would wait for the API server: that order costs the test time and shows nothing
@@ -139,9 +146,10 @@ class Stack:
         for name in self.components:
             self.wait_for(f"health of {name}", UP_WITHIN, lambda name=name: self.healthy(name))
 
-    def connect(self, database: str = "airflow") -> Any:
-        """A connection to PostgreSQL with the password of `.env`."""
-        return psycopg2.connect(host="127.0.0.1", port=self.database_port, user="airflow", password=self.values["POSTGRES_PASSWORD"], dbname=database)
+    def connect(self, database: str = "airflow", user: str = "airflow", password: str | None = None) -> Any:
+        """A connection to PostgreSQL, with the password of `.env` unless another is given."""
+        secret = password or self.values["POSTGRES_PASSWORD"]
+        return psycopg2.connect(host="127.0.0.1", port=self.database_port, user=user, password=secret, dbname=database)
 
     def processes(self) -> list[psutil.Process]:
         """Every living process of this stack: of a component's session, or started in the stack's home."""
@@ -307,6 +315,25 @@ def pages_of_the_build(stack: Stack) -> None:
     assert forged.status_code == 403 and "Quality" not in forged.text
 
 
+def build_read_through_postgres(stack: Stack) -> None:
+    """A member of the reading role finds every table of the published file in PostgreSQL, with as many rows, and the same index."""
+    index = "select observation_date, retreat_index, regime from signals.fct_retreat_index_daily order by observation_date"
+    with closing(stack.connect("bi", "analyst", "a")) as connection, connection.cursor() as cursor:
+
+        def ask(sql: str) -> list[tuple[Any, ...]]:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+        with duckdb.connect(str(stack.home / "published" / "current.duckdb"), read_only=True) as published:
+            tables = published.execute("select schema_name || '.' || table_name from duckdb_tables() order by 1").fetchall()
+            counts = " union all ".join(f"select '{table}' as name, count(*) from {table}" for (table,) in tables) + " order by name"
+            assert len(tables) > 40
+            assert dict(ask(counts)) == dict(published.execute(counts).fetchall())
+            found = ask(index)
+            assert len(found) > 1_000 and found == published.execute(index).fetchall()
+        assert ask("select build_id from meta.build") == [((stack.home / "published" / "current.duckdb").resolve().stem,)]
+
+
 def assets_of_the_build(stack: Stack) -> None:
     """Every asset has had its event, and the one others are scheduled on tells the build."""
     assets = {asset["name"]: asset for asset in stack.get("assets?limit=100").json()["assets"]}
@@ -353,6 +380,7 @@ def test_refresh_triggered_over_the_rest_api_succeeds_and_leaves_no_process(stac
     with duckdb.connect(str(stack.home / "published" / "current.duckdb"), read_only=True) as published:
         assert published.execute("select count(*) > 0 from signals.fct_signal_daily").fetchone() == (True,)
 
+    build_read_through_postgres(stack)
     pages_of_the_build(stack)
     assets_of_the_build(stack)
     backup_and_restore(stack)

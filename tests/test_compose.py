@@ -29,7 +29,10 @@ from warehouse.settings import Settings
 
 SERVICES = sorted(compose.read()["services"])
 SECRETS = {"POSTGRES_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_SECRET_KEY", "AIRFLOW_ADMIN_PASSWORD"}
+# what the services of a profile need is asked for by themselves: Compose would ask it of everybody
+SECRETS_OF_SUPERSET = {"SUPERSET_SECRET_KEY", "SUPERSET_ADMIN_PASSWORD"}
 ONE_SHOT = "init"
+NOT_AIRFLOW = {"postgres", "superset"}
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +84,10 @@ def test_compose_itself_reads_the_file_as_these_tests_do(values: dict[str, str],
 
 
 def test_the_documented_secrets_are_the_ones_that_are_asked_for(values: dict[str, str], tmp_path: Path) -> None:
-    assert set(values) == SECRETS
+    assert set(values) == SECRETS | SECRETS_OF_SUPERSET
     assert set(re.findall(r"\$\{(\w+):\?", compose.FILE.read_text(encoding="utf-8"))) == SECRETS
     again = compose.new_env_file(tmp_path)
-    assert all(len(values[name]) >= 32 and values[name] != again[name] for name in SECRETS)
+    assert all(len(values[name]) >= 32 and values[name] != again[name] for name in values)
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
 
 
@@ -115,9 +118,12 @@ def test_only_who_needs_a_secret_gets_it() -> None:
         return {name for name, service in services.items() if any(f"${{{secret}:" in str(value) for value in service["environment"].values())}
 
     assert holders("AIRFLOW_ADMIN_PASSWORD") == {"init"}
+    assert holders("POSTGRES_PASSWORD") == set(services) - {"superset"}
     assert holders("AIRFLOW_JWT_SECRET") == {"api-server", "scheduler"}
     assert "postgres" not in holders("AIRFLOW_FERNET_KEY") | holders("AIRFLOW_SECRET_KEY")
     assert {name for name, service in services.items() if "EBBTIDE_FRED_API_KEY" in service["environment"]} == {"scheduler"}
+    for secret in SECRETS_OF_SUPERSET:
+        assert {name for name, service in services.items() if secret in service["environment"]} == {"superset"}
 
 
 @every_service
@@ -152,10 +158,12 @@ def test_every_service_but_the_one_that_ends_has_a_health_check() -> None:
     assert services[ONE_SHOT]["depends_on"]["postgres"] == {"condition": "service_healthy"}
 
 
-def test_postgres_is_out_of_reach_and_airflow_is_reached_from_this_machine_only(values: dict[str, str]) -> None:
+def test_postgres_is_out_of_reach_and_the_pages_are_reached_from_this_machine_only(values: dict[str, str]) -> None:
     document = compose.read(values)
-    assert {name: service["ports"] for name, service in document["services"].items() if "ports" in service} == {"api-server": ["127.0.0.1:8080:8080"]}
+    ports = {name: service["ports"] for name, service in document["services"].items() if "ports" in service}
+    assert ports == {"api-server": ["127.0.0.1:8080:8080"], "superset": ["127.0.0.1:8088:8088"]}
     assert document["services"]["postgres"]["networks"] == ["metadata"]
+    assert document["services"]["superset"]["networks"] == ["outside"]
     assert document["networks"]["metadata"] == {"internal": True}
     other = compose.read(values | {"AIRFLOW_ADDRESS": "10.0.0.1", "AIRFLOW_PORT": "9000"})["services"]["api-server"]
     assert other["ports"] == ["10.0.0.1:9000:8080"]
@@ -167,8 +175,9 @@ def test_only_the_scheduler_writes_the_warehouse_and_volumes_are_named() -> None
     used = {(name, volume.partition(":")[0]) for name, service in document["services"].items() for volume in service["volumes"]}
     assert {volume for _, volume in used} == set(document["volumes"])
     mounts = {name: volume for name, service in document["services"].items() for volume in service["volumes"] if volume.startswith("warehouse:")}
-    # `init` makes the volume and ends; the API server serves its pages
-    assert mounts == dict.fromkeys(("init", "scheduler"), "warehouse:/var/lib/ebbtide") | {"api-server": "warehouse:/var/lib/ebbtide:ro"}
+    # `init` makes the volume and ends; the API server serves its pages, Superset its tables
+    writers, readers = ("init", "scheduler"), ("api-server", "superset")
+    assert mounts == dict.fromkeys(writers, "warehouse:/var/lib/ebbtide") | dict.fromkeys(readers, "warehouse:/var/lib/ebbtide:ro")
 
 
 def test_airflow_is_set_up_as_everywhere_else(values: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +187,7 @@ def test_airflow_is_set_up_as_everywhere_else(values: dict[str, str], monkeypatc
     # PostgreSQL instead of a file, with the password kept apart
     assert expected.pop("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") == f"sqlite:///{home}/airflow/airflow.db"
     for name, service in compose.read(values)["services"].items():
-        if name == "postgres":
+        if name in NOT_AIRFLOW:
             continue
         assert expected.items() <= service["environment"].items(), name
         assert service["environment"]["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://airflow@postgres:5432/airflow"
@@ -196,16 +205,23 @@ def test_tasks_get_every_setting_that_is_set(values: dict[str, str]) -> None:
 def test_the_image_is_pinned_without_root_and_holds_what_runs() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    airflow = [service for name, service in compose.read()["services"].items() if name != "postgres"]
+    services = compose.read()["services"]
+    airflow = [service for name, service in services.items() if name not in NOT_AIRFLOW]
     assert {service["image"] for service in airflow} == {f"ebbtide:{project['project']['version']}"}
+    assert services["superset"]["image"] == f"ebbtide-superset:{project['project']['version']}"
+    targets = {service["build"]["target"] for service in services.values() if "build" in service}
+    assert targets == {"ebbtide", "superset"} and targets < set(re.findall(r"(?m)^FROM \S+ AS (\w+)$", dockerfile))
 
     assert re.search(r"(?m)^ARG PYTHON=python:3\.1[123]\.\d+-slim-\w+$", dockerfile)
-    assert set(re.findall(r"(?m)^FROM (\S+)", dockerfile)) == {"${PYTHON}"}
-    assert {service["user"] for service in airflow} == set(re.findall(r"(?m)^USER (\S+)$", dockerfile)) == {"10001:10001"}
+    assert re.search(r"(?m)^ARG SUPERSET=apache/superset:\d+\.\d+\.\d+$", dockerfile)
+    assert set(re.findall(r"(?m)^FROM (\S+)", dockerfile)) == {"${PYTHON}", "${SUPERSET}"}
+    # the user of the last line holds; before it Superset's image is added to
+    assert [user for user in re.findall(r"(?m)^USER (\S+)$", dockerfile) if user != "root"] == ["10001:10001"] * 2
+    assert {service["user"] for service in services.values() if "build" in service} == {"10001:10001"}
     # owner of a folder in the image becomes owner of the volume that is mounted there
-    made = re.search(r"install --directory --owner ebbtide --group ebbtide --mode 0750 (.+)", dockerfile)
-    mounted = {volume.split(":")[1] for service in airflow for volume in service["volumes"]}
-    assert made and set(made.group(1).split()) == mounted
+    made = re.findall(r"install --directory --owner ebbtide --group ebbtide --mode 0750 (.+)", dockerfile)
+    mounted = {volume.split(":")[1] for service in services.values() if "build" in service for volume in service["volumes"]}
+    assert {folder for folders in made for folder in folders.split()} == mounted
 
     parts = {"dbt_project", *project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]}
     copied = {word for line in re.findall(r"(?m)^COPY (?!--from)(.+)$", dockerfile) for word in line.split()[:-1]}
@@ -218,11 +234,12 @@ def test_the_image_is_pinned_without_root_and_holds_what_runs() -> None:
 def test_the_image_installs_by_hash_from_the_lock() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
     installs = re.findall(r"&?&? *(\S*(?:pip|uv pip)) install ([^&\n]*)", dockerfile)
-    assert len(installs) == 3
-    for _, options in installs[:2]:
-        assert "--require-hashes" in options
-    assert "--constraint requirements.lock" in installs[1][1] and "--only-binary :all:" in installs[1][1]
-    assert "--no-deps" in installs[2][1] and "--build-constraint requirements.lock" in installs[2][1]
+    assert len(installs) == 4
+    uv, packages, project, drivers = (options for _, options in installs)
+    assert all("--require-hashes" in options for options in (uv, packages, drivers))
+    assert "--constraint requirements.lock" in packages and "--only-binary :all:" in packages
+    assert "--no-deps" in project and "--build-constraint requirements.lock" in project
+    assert "--constraint /opt/build/ebbtide/requirements.lock duckdb duckdb-engine" in drivers and "--only-binary :all:" in drivers
 
     # the cut of the lock that the first of them installs is uv, with its hashes, and nothing else
     (cut,) = re.findall(r"(sed -n '.*?' requirements\.lock)", dockerfile)
