@@ -19,7 +19,7 @@ help:
 	@echo "make docs                                        make the site of the documentation in var/docs"
 	@echo "make lock                                        resolve requirements.lock again"
 	@echo "make audit                                       look for known vulnerabilities in the locked packages"
-	@echo "make bench                                       measure against bare DuckDB"
+	@echo "make bench                                       measure speed against the limit and against other tools"
 	@echo "make faults                                      kill refreshes, fill the disk, read while builds are published, damage files (an hour)"
 	@echo "make detection                                   measure how soon a retreat is found, against simpler rules"
 	@echo "make mutation                                    count the planted defects that the gates catch, and their false alarms (an hour)"
@@ -59,8 +59,7 @@ audit: $(VENV)/.installed
 	@$(BIN)/python -m tests.audit
 
 bench: $(VENV)/.installed
-	@$(BIN)/python -m benchmarks.form_13f
-	@$(BIN)/python -m benchmarks.signals
+	@$(BIN)/python -m benchmarks
 
 faults: $(VENV)/.installed
 	@$(BIN)/python -m tests.faults

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import duckdb
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -36,9 +39,23 @@ def at_most(name: str, ours: float, baseline: float, ratio: float, bar: float, u
     return Result(name, round(ours, 3), round(baseline, 3), round(ratio, 3), f"<= {bar:g}", ratio <= bar, unit)
 
 
-def show(results: Sequence[Result], home: Path, title: str) -> None:
+def without_bar(name: str, ours: float, baseline: float, ratio: float, unit: str = "s") -> Result:
+    """A result that is shown and not judged."""
+    return Result(name, round(ours, 3), round(baseline, 3), round(ratio, 3), "none", True, unit)
+
+
+def _processor() -> str:
+    """What the machine calls its processor."""
+    information = Path("/proc/cpuinfo")
+    names = re.findall(r"(?m)^model name\s*: (.+)$", information.read_text(encoding="utf-8")) if information.exists() else []
+    return names[0] if names else platform.machine()
+
+
+def show(results: Sequence[Result], home: Path) -> None:
     """Print the results as a table and add them to `<home>/bench/latest.json`, in place of those of the same names."""
-    table = Table(title=f"{title}\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    table = Table(
+        title=f"{_processor()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB, Python {platform.python_version()}, DuckDB {duckdb.__version__}"
+    )
     for heading in ("what", "ours", "baseline", "ratio", "bar", ""):
         table.add_column(heading, justify="left" if heading in ("what", "") else "right")
     for each in results:

@@ -9,6 +9,7 @@ compares every day with every other would show a slope of 2.
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -128,23 +129,29 @@ def show_measurements(measurements: Sequence[Measurement]) -> None:
 def results_of(empty: Measurement, measurements: Sequence[Measurement]) -> list[Result]:
     """The slope of all the seconds, and of those that rows cost."""
     first, last = measurements[0], measurements[-1]
-    name = f"Signals, {last.years} years against {first.years}: log-log slope of seconds on rows"
+    name = f"signals: {last.years} years against {first.years}: log-log slope of seconds on rows"
     return [
         at_most(name, last.median, first.median, slope(measurements), 1.3),
         at_most(f"{name}, less an empty warehouse", last.median - empty.median, first.median - empty.median, slope(measurements, empty.median), 1.3),
     ]
 
 
-@click.command()
-@click.option("--runs", default=5, show_default=True, help="times each world's signals are built; the median counts")
-def main(runs: int) -> None:
-    """Build the signal layer on worlds of 5, 10 and 20 years and print seconds and the slope against rows."""
+def results(folder: Path, runs: int = 3) -> list[Result]:
+    """Seconds of the signal layer by years of history, and how they grow."""
     measurements = []
     for years in (0, *YEARS):
-        with tempfile.TemporaryDirectory() as temporary:
-            measurements.append(measure(Path(temporary), years, runs))
+        measurements.append(measure(folder / str(years), years, runs))
+        shutil.rmtree(folder / str(years))
     show_measurements(measurements)
-    show(results_of(measurements[0], measurements[1:]), load_settings().home, "Signals")
+    return results_of(measurements[0], measurements[1:])
+
+
+@click.command()
+@click.option("--runs", default=3, show_default=True, help="times each world's signals are built; the median counts")
+def main(runs: int) -> None:
+    """Build the signal layer on worlds of 5, 10 and 20 years and print seconds and the slope against rows."""
+    with tempfile.TemporaryDirectory() as temporary:
+        show(results(Path(temporary), runs), load_settings().home)
 
 
 if __name__ == "__main__":
