@@ -53,9 +53,8 @@ def _processor() -> str:
 
 def show(results: Sequence[Result], home: Path) -> None:
     """Print the results as a table and add them to `<home>/bench/latest.json`, in place of those of the same names."""
-    table = Table(
-        title=f"{_processor()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB, Python {platform.python_version()}, DuckDB {duckdb.__version__}"
-    )
+    machine = f"{_processor()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB"
+    table = Table(title=f"{machine}; Python {platform.python_version()}, DuckDB {duckdb.__version__}")
     for heading in ("what", "ours", "baseline", "ratio", "bar", ""):
         table.add_column(heading, justify="left" if heading in ("what", "") else "right")
     for each in results:

@@ -65,6 +65,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "docker compose ": DOCKER,
         "git pull": "changes the clone it is typed in",
     },
+    "docs/speed.md": {"make bench": "measures for an hour; tests/test_benchmarks.py checks what it computes"},
     "docs/report.md": {"ebbtide report --open": "opens a browser", "ebbtide report": "tests/test_report.py"},
     "docs/bi.md": {
         "export ": "sets a variable; tests/test_bi.py does",
