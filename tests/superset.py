@@ -25,7 +25,7 @@ from tests import compose
 from tests.conftest import EBBTIDE, ROOT
 from tests.postgres import free_ports
 
-UP_WITHIN = 300
+UP_WITHIN = 600  # seconds; a minute on two idle cores
 SEEN_WITHIN = 60
 
 # a chart of each schema of marts: table and figure; the last one tells which build is seen
