@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -55,27 +56,26 @@ class Score:
 def moving_median(values: Floats, window: int, minimum: int) -> tuple[Floats, Floats]:
     """Median and scale of the last `window` + 1 values up to each column, NaN before `minimum` of them.
 
-    The scale is 1.4826 x median absolute deviation; where more than half of the window is one value, 1.2533 x mean absolute deviation
+    A row holds its values first, and NaN after the last of them. The scale is 1.4826 x median absolute deviation; where more than half of the window is one value, 1.2533 x mean absolute deviation
     from the median; NaN where that is 0 too.
     """
-    median = np.full(values.shape, np.nan)
+    median = pd.DataFrame(values.T).rolling(window + 1, min_periods=minimum).median().to_numpy().T
+    median = np.where(np.isnan(values), np.nan, median)
     scale = np.full(values.shape, np.nan)
-    length = window + 1
-    columns = values.shape[1]
-
-    def judge(windows: Floats) -> tuple[Floats, Floats]:
-        middle = np.median(windows, axis=-1)
-        away = np.abs(windows - middle[..., None])
-        spread = MEDIAN_TO_SD * np.median(away, axis=-1)
-        if np.any(spread == 0):
-            spread = np.where(spread == 0, MEAN_TO_SD * away.mean(axis=-1), spread)
-        return middle, np.where(spread > 0, spread, np.nan)
-
-    for end in range(minimum - 1, min(length - 1, columns)):
-        median[:, end], scale[:, end] = judge(values[:, : end + 1])
-    if columns >= length:
-        for path, row in enumerate(values):
-            median[path, length - 1 :], scale[path, length - 1 :] = judge(sliding_window_view(row, length))
+    for path, row in enumerate(values):
+        last = np.count_nonzero(~np.isnan(row))
+        if last < minimum:
+            continue
+        # values before the first are infinitely far away, and so behind the middle of those that there are
+        windows = sliding_window_view(np.concatenate([np.full(window, np.inf), row[:last]]), window + 1)[minimum - 1 :]
+        away = np.abs(windows - median[path, minimum - 1 : last, None])
+        away.sort(axis=1)
+        count = np.minimum(np.arange(minimum, last + 1), window + 1)
+        each = np.arange(len(count))
+        spread = MEDIAN_TO_SD * (away[each, (count - 1) // 2] + away[each, count // 2]) / 2
+        for zero in np.flatnonzero(spread == 0):
+            spread[zero] = MEAN_TO_SD * away[zero, : count[zero]].mean()
+        scale[path, minimum - 1 : last] = np.where(spread > 0, spread, np.nan)
     return median, scale
 
 
@@ -166,6 +166,8 @@ def score(values: Floats, yardstick: Yardstick, clip: float) -> Score:
     paths, columns = values.shape
     median, scale = moving_median(values, yardstick.window, yardstick.minimum)
     phi = moving_persistence(values, yardstick.window, yardstick.minimum)
+    threshold_of = cusum_threshold(phi, yardstick.run_length)
+    allowance_of, root_of = allowance(phi), np.sqrt(1 - phi**2)
     z_score, used_median, used_scale, used_phi = (np.full(values.shape, np.nan) for _ in range(4))
     cusum, threshold = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
     is_frozen = np.zeros(values.shape, dtype=bool)
@@ -190,9 +192,9 @@ def score(values: Floats, yardstick: Yardstick, clip: float) -> Score:
         is_frozen[:, n] = frozen
         z = np.clip((values[:, n] - used_median[:, n]) / used_scale[:, n], -clip, clip)
         p = phi[row, frozen_end]
-        h = cusum_threshold(p, yardstick.run_length)
-        residual = (z - p * before) / np.sqrt(1 - p**2)
-        chart = cusum_step(chart, residual, allowance(p), 2 * h)
+        h = threshold_of[row, frozen_end]
+        residual = (z - p * before) / root_of[row, frozen_end]
+        chart = cusum_step(chart, residual, allowance_of[row, frozen_end], 2 * h)
         z_score[:, n], used_phi[:, n], threshold[:, n] = z, p, h
         cusum[:, n] = np.where(np.isnan(z), np.nan, chart)
         high = chart > h / 2

@@ -18,7 +18,15 @@
             days.observation_date + interval '1 day' as day_end,
             series.*
         from {{ days }} as days
-        cross join (select distinct {{ partition | join(', ') }} from {{ relation }}) as series
+        -- a series begins with its first event: days before it would find nothing
+        inner join (
+            select
+                {{ partition | join(', ') }},
+                min(available_at) as series_start
+            from {{ relation }}
+            group by {{ partition | join(', ') }}
+        ) as series
+            on days.observation_date + interval '1 day' > series.series_start
     ) as calendar
     asof inner join {{ relation }} as event
         on
