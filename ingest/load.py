@@ -902,7 +902,7 @@ def _file_row(
         outcome.status, outcome.message = "quarantined", f"all {read:,} rows are quarantined; see `ebbtide quarantine list`"
     if outcome.is_dropped:
         outcome.status, outcome.message = "dropped", outcome.message or "the file was dropped"
-    skipped = {kind: count for kind, count in outcome.skipped.items() if count}
+    skipped = {kind: count for kind, count in sorted(outcome.skipped.items()) if count}
     edition = outcome.edition_at.replace(tzinfo=None) if outcome.edition_at else None
     return [
         *(landed.file_id, landed.feed, landed.format, landed.name, landed.path, landed.sha256, landed.size, landed.url, landed.source),
