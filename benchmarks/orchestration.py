@@ -41,6 +41,7 @@ from ingest.sample import END
 from warehouse.build import start_build
 from warehouse.connection import connect, literal, quote
 from warehouse.dbt import PROJECT
+from warehouse.orchestration import airflow_environment
 from warehouse.settings import REPOSITORY, Settings, load_settings
 
 GATES = ("raw.gate", "staging.gate", "marts.gate")
@@ -199,14 +200,18 @@ def compare(published: Path, bare_marts: Path) -> int:
     return rows
 
 
-def import_seconds() -> dict[str, float]:
-    """Seconds that each of the large libraries takes to import, in a process of its own, less those of the bare interpreter; the median of three."""
+def import_seconds(home: Path) -> dict[str, float]:
+    """Seconds that each of the large libraries takes to import, in a process of its own, less those of the bare interpreter; the median of three.
+
+    Airflow reads its settings as it is imported: it is given those of `home`.
+    """
+    environment = os.environ | airflow_environment(home)
 
     def seconds(statement: str) -> float:
         taken = []
         for _ in range(3):
             began = time.perf_counter()
-            subprocess.run([sys.executable, "-c", statement], check=True, capture_output=True)
+            subprocess.run([sys.executable, "-c", statement], env=environment, check=True, capture_output=True)
             taken.append(time.perf_counter() - began)
         return statistics.median(taken)
 
@@ -244,7 +249,7 @@ def results(folder: Path, first_year: int = 2016, runs: int = 3) -> list[Result]
         said = f"refresh {refreshes[-1].work:.1f} s, {refreshes[-1].without_gates:.1f} s without gates; bare {bares[-1].seconds:.1f} s"
         click.echo(f"run {run + 1} of {runs}: {said}; {rows:,} rows of marts equal", err=True)
     show_parts(refreshes, bares)
-    for name, seconds in import_seconds().items():
+    for name, seconds in import_seconds(settings.home).items():
         click.echo(f"import of {name}: {seconds:.1f} s" if name in IMPORTS else f"{name}: {seconds:.1f} s", err=True)
     baseline = statistics.median(each.seconds for each in bares)
     work, without_gates = (statistics.median(values) for values in zip(*((each.work, each.without_gates) for each in refreshes), strict=True))
