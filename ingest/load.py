@@ -84,7 +84,12 @@ where
     and decision.line = checked._line and checked._can_be_released
 """
 
-_INSERT_FILE = f"insert into meta.file select {', '.join(['?'] * 20)}, map(?::varchar[], ?::bigint[]), ?, ?"
+# Rows of `_file_row`, a list a column: one statement for thousands of files.
+_FILE_TYPES = ["bigint", *["varchar"] * 5, "bigint", *["varchar"] * 2, *["timestamp"] * 3, *["varchar"] * 3, *["bigint"] * 5]
+_INSERT_FILES = f"""
+insert into meta.file
+select {", ".join(f"unnest(?::{kind}[])" for kind in _FILE_TYPES)}, map(unnest(?::varchar[][]), unnest(?::bigint[][])), unnest(?::date[]), unnest(?::date[])
+"""
 
 
 @dataclass
@@ -436,10 +441,10 @@ def _is_of_the_machine(error: Exception) -> bool:
 def _insert(connection: duckdb.DuckDBPyConnection, record: Records, outcomes: dict[int, FileOutcome], file_ids: Sequence[int]) -> None:
     """Add a reader's records to `incoming`."""
     names = ", ".join(quote(name) for name in record.columns)
-    # several members of one archive share a file: their rows are numbered on
-    before = connection.execute("select coalesce(max(_row_number), 0) from incoming where list_contains(?::bigint[], _file_id)", [list(file_ids)]).fetchone()
-    assert before is not None
-    offset = before[0] if len(file_ids) == 1 else 0
+    offset = 0
+    if len(file_ids) == 1 and outcomes[file_ids[0]].columns:
+        # several members of one archive share a file: their rows are numbered on
+        offset = _count(connection, "select coalesce(max(_row_number), 0) from incoming where _file_id = ?", file_ids)
     connection.execute(f"insert into incoming by name select _file_id, {offset} + _row_number as _row_number, {names} from ({record.sql}) as records")
     for file_id, kinds in record.skipped.items():
         for kind, count in kinds.items():
@@ -871,7 +876,8 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
             """
         ).fetchall()
     }
-    connection.executemany(_INSERT_FILE, [_file_row(outcome, build_id, *counts[outcome.landed.file_id]) for outcome in outcomes])
+    rows = [_file_row(outcome, build_id, *counts[outcome.landed.file_id]) for outcome in outcomes]
+    connection.execute(_INSERT_FILES, [list(column) for column in zip(*rows, strict=True)])
     connection.execute(
         f"""
         update meta.file set message = 'shrunk from ' || shrunk.before || ' to ' || shrunk.rows_read || ' rows: rows that are missing stay in force'
@@ -890,13 +896,13 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
 def _file_row(
     outcome: FileOutcome, build_id: str | None, read: int, loaded: int, bad: int, unchanged: int, first: date | None = None, last: date | None = None
 ) -> list[object]:
-    """A row of `meta.file`, as `_INSERT_FILE` takes it; a file of which every row is bad is quarantined whole."""
+    """A row of `meta.file`, as `_INSERT_FILES` takes it; a file of which every row is bad is quarantined whole."""
     landed = outcome.landed
     if outcome.status == "loaded" and read and bad == read and not outcome.is_dropped:
         outcome.status, outcome.message = "quarantined", f"all {read:,} rows are quarantined; see `ebbtide quarantine list`"
     if outcome.is_dropped:
         outcome.status, outcome.message = "dropped", outcome.message or "the file was dropped"
-    skipped = {kind: count for kind, count in outcome.skipped.items() if count}
+    skipped = {kind: count for kind, count in sorted(outcome.skipped.items()) if count}
     edition = outcome.edition_at.replace(tzinfo=None) if outcome.edition_at else None
     return [
         *(landed.file_id, landed.feed, landed.format, landed.name, landed.path, landed.sha256, landed.size, landed.url, landed.source),
@@ -1062,7 +1068,7 @@ def _record_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
             outcome.status, outcome.message = "quarantined", "the file has no records; fetch it again"
         outcome.edition_at = _edition_of_filings(connection, feed, landed)
         rows.append(_file_row(outcome, build_id, kept + passed + lost, kept, lost, passed))
-    connection.executemany(_INSERT_FILE, rows)
+    connection.execute(_INSERT_FILES, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> int:

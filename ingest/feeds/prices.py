@@ -61,6 +61,7 @@ def _read_chart(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequen
             select _file_id, meta ->> '$.symbol' as symbol, meta ->> '$.exchangeTimezoneName' as zone,
                    (meta ->> '$.currentTradingPeriod.regular.start')::bigint as session_start,
                    (meta ->> '$.regularMarketTime')::bigint < (meta ->> '$.currentTradingPeriod.regular.end')::bigint as is_open_now,
+                   unnest(range(json_array_length(opened)::bigint)) as place,
                    unnest(from_json(opened, '["BIGINT"]')) as opened,
                    unnest(from_json(bars -> '$.open', '["VARCHAR"]')) as open,
                    unnest(from_json(bars -> '$.high', '["VARCHAR"]')) as high,
@@ -83,7 +84,7 @@ def _read_chart(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequen
         skipped.setdefault(file_id, {})[kind] = count
     columns = ("symbol", "observation_date", "open", "high", "low", "close", "volume", "split_ratio")
     sql = f"""
-        select _file_id, row_number() over (partition by _file_id) as _row_number, {", ".join(columns)}, 'split' as adjustment
+        select _file_id, row_number() over (partition by _file_id order by place) as _row_number, {", ".join(columns)}, 'split' as adjustment
         from chart_bar where kind is null
     """
     return [Records(sql=sql, columns=(*columns, "adjustment"), skipped=skipped)]

@@ -2,9 +2,9 @@
 {% test unique_grain(model) %}
 {%- set grain = [] -%}
 {%- if execute -%}
-    {%- for node in graph.nodes.values() if node.resource_type in ['model', 'seed'] and node.name == model.identifier -%}
-        {%- do grain.extend(node.config.meta.grain) -%}
-    {%- endfor -%}
+    {#- by its key: dbt copies every node that is looked at, so that a search through all of them would be most of the test -#}
+    {%- set node = graph.nodes.get('model.' ~ project_name ~ '.' ~ model.identifier) or graph.nodes['seed.' ~ project_name ~ '.' ~ model.identifier] -%}
+    {%- do grain.extend(node.config.meta.grain) -%}
 {%- endif -%}
 select
     {{ grain | join(', ') }},
