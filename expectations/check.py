@@ -20,6 +20,9 @@ FeedStatus: TypeAlias = Literal["landed", "quarantined", "absent"]
 
 STAGES: tuple[Stage, ...] = ("raw", "staging", "marts")
 
+# Rows kept as a sample of what a check found.
+SAMPLE_ROWS = 20
+
 
 @dataclass(frozen=True)
 class Check:

@@ -1,8 +1,8 @@
-"""Great Expectations on DuckDB: the execution engine override and the data source that uses it.
+"""Great Expectations on DuckDB: the execution engine override, the data source that uses it, and the expectation of the gate's checks.
 
 The stock engine hands out a result after its connection went back to the pool; DuckDB's driver then has nothing left to fetch
 and Great Expectations fails with `list index out of range`. Here every result is read while the connection is held.
-`tests/test_expectations_engine.py` fails on the day the stock engine works, so that this file can go
+`tests/test_expectations_engine.py` fails on the day the stock engine works, so that the override can go
 (docs/decisions/0003-gate-engine-override.md).
 
 Importing this module imports Great Expectations (about 6 s): only the gate does, when it runs.
@@ -12,16 +12,25 @@ from __future__ import annotations
 
 import builtins
 import os
+import warnings
+from collections.abc import Iterable
 
 # before the import: Great Expectations reads it once
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
+from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.datasource.fluent import SQLDatasource
+from great_expectations.datasource.fluent.sql_datasource import TableAsset
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.core import UnexpectedRowsExpectation
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.query_metric_provider import QueryMetricProvider
+
+from expectations.check import SAMPLE_ROWS
 
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
@@ -62,19 +71,61 @@ class DuckDBDatasource(SQLDatasource):
         return self._execution_engine
 
 
-def add_read_only(context: Any, name: str, path: Path, *, memory_limit: str, threads: int) -> DuckDBDatasource:
+def add_read_only(context: Any, name: str, path: Path, *, memory_limit: str, threads: int, tables: Iterable[tuple[str, str]] = ()) -> DuckDBDatasource:
     """Add the DuckDB file at `path` to the Great Expectations context, opened read-only with one connection.
 
+    `tables`, schema and name of each, become assets called `<schema>.<name>`; added one by one, each would write all of them anew into the context.
     Call `get_engine().dispose()` on the result when done: a file held read-only cannot be opened for writing by this process.
     """
-    datasource = context.data_sources.add_duckdb(
-        name,
-        connection_string=sa.URL.create("duckdb", database=str(path)).render_as_string(),
-        create_temp_table=False,
-        kwargs={
-            "connect_args": {"read_only": True, "config": {"memory_limit": memory_limit, "threads": threads}},
-            "poolclass": sa.pool.StaticPool,
-        },
-    )
+    with warnings.catch_warnings():
+        # a schema per asset is what one connection to one file needs
+        warnings.filterwarnings("ignore", message=".*schema_name.*", category=DeprecationWarning)
+        datasource = context.data_sources.add_duckdb(
+            name,
+            connection_string=sa.URL.create("duckdb", database=str(path)).render_as_string(),
+            create_temp_table=False,
+            assets=[TableAsset(name=f"{schema}.{table}", table_name=table, schema_name=schema) for schema, table in tables],
+            kwargs={
+                "connect_args": {"read_only": True, "config": {"memory_limit": memory_limit, "threads": threads}},
+                "poolclass": sa.pool.StaticPool,
+            },
+        )
     assert isinstance(datasource, DuckDBDatasource)
     return datasource
+
+
+class UnexpectedRowsFound(QueryMetricProvider):
+    """The first `SAMPLE_ROWS` rows of a query, and how many it returns in all: one query, and a second one only where there are more."""
+
+    metric_name = "unexpected_rows_query.found"
+    value_keys = ("unexpected_rows_query",)
+    query_param_name: ClassVar[str] = "unexpected_rows_query"
+
+    @metric_value(engine=SqlAlchemyExecutionEngine)
+    def _sqlalchemy(
+        cls,
+        execution_engine: SqlAlchemyExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any],
+    ) -> tuple[list[dict[str, Any]], int]:
+        batch, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
+        query = cls._get_substituted_batch_subquery_from_query_and_batch_selectable(
+            query=cls._get_query_from_metric_value_kwargs(metric_value_kwargs), batch_selectable=batch, execution_engine=execution_engine
+        )
+        with execution_engine.get_connection() as connection:
+            rows = [row._asdict() for row in connection.execute(sa.text(query)).fetchmany(SAMPLE_ROWS)]
+            if len(rows) < SAMPLE_ROWS:
+                return rows, len(rows)
+            return rows, int(connection.execute(sa.text(f"select count(*) from ({query}) as unexpected")).scalar_one())
+
+
+class UnexpectedRows(UnexpectedRowsExpectation):
+    """The query returns no rows. The stock expectation runs it twice, for the rows and for their number."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.found",)
+
+    def _validate(self, metrics: dict[str, Any], runtime_configuration: dict[str, Any] | None = None, execution_engine: Any = None) -> dict[str, Any]:
+        rows, count = metrics["unexpected_rows_query.found"]
+        return {"success": count == 0, "result": {"observed_value": count, "details": {"unexpected_rows": rows}}}

@@ -24,6 +24,7 @@ _REF_PREFIX = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*~""")
 # a name that only dbt could tell: the inputs of the model would stay unknown
 _REF_OF_VARIABLE = re.compile(r"\bref\(\s*(\w+)\s*\)")
 _MACRO = re.compile(r"{%-?\s*macro\s+(\w+)\((.*?){%-?\s*endmacro", re.DOTALL)
+_CALL = re.compile(r"\b(\w+)\(")
 _SOURCE = re.compile(r"""\bsource\(\s*['"](?!meta['"])\w+['"]\s*,\s*['"](\w+)['"]\s*\)""")
 # the project's own generic test: the columns of the grain are unique together and never null
 _GRAIN_TEST = "unique_grain"
@@ -153,7 +154,8 @@ def _called(text: str, macros: Mapping[str, str]) -> str:
     waiting, found = [text], dict[str, str]()
     while waiting:
         current = waiting.pop()
-        new = {name: body for name, body in macros.items() if name not in found and re.search(rf"\b{name}\(", current)}
+        called = set(_CALL.findall(current)) - found.keys()
+        new = {name: body for name, body in macros.items() if name in called}
         found |= new
         waiting += new.values()
     return "\n".join(found.values())

@@ -74,6 +74,27 @@ def test_rows_are_buffered_and_the_source_is_read_only(context: Any, table: Path
     datasource.get_engine().dispose()
 
 
+@pytest.mark.parametrize(("below", "queries"), [(0, 1), (3, 1), (50, 2)])
+def test_a_check_is_one_query_and_its_count_one_more_where_the_sample_is_full(context: Any, table: Path, below: int, queries: int) -> None:
+    import great_expectations as gx
+    import sqlalchemy as sa
+
+    from expectations.check import SAMPLE_ROWS
+    from expectations.engine import UnexpectedRows, add_read_only
+
+    datasource = add_read_only(context, "data", table, memory_limit="200MB", threads=1, tables=[("main", "prices")])
+    asked: list[str] = []
+    sa.event.listen(datasource.get_engine(), "before_cursor_execute", lambda connection, cursor, statement, *rest: asked.append(statement))
+    asset = datasource.get_asset("main.prices")
+    check = UnexpectedRows(unexpected_rows_query=f"select day from {{batch}} where day < {below} order by day")
+    (found,) = asset.get_batch(asset.build_batch_request()).validate(gx.ExpectationSuite(name="prices", expectations=[check]), result_format="COMPLETE").results
+    assert found.success == (below == 0)
+    assert found.result["observed_value"] == below
+    assert found.result["details"]["unexpected_rows"] == [{"day": day} for day in range(min(below, SAMPLE_ROWS))]
+    assert sum("day <" in statement for statement in asked) == queries
+    datasource.get_engine().dispose()
+
+
 def test_the_stock_engine_still_fails(context: Any, table: Path) -> None:
     """When this fails, Great Expectations works on DuckDB by itself: remove expectations/engine.py (decision 0003)."""
     datasource = context.data_sources.add_sql(

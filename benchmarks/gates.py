@@ -1,0 +1,234 @@
+"""The quality gates against the same conditions as one hand-written statement a table, in one run.
+
+`python -m benchmarks.gates HOME [--runs N]`: `HOME` is a home with a published build; a copy of its warehouse is checked as the build after
+that one, so that the comparison with the build before is among the conditions. The gate runs as the product runs it, in a process of its own.
+Its fixed start, the import of Great Expectations and of the calendars, is what a gate over one table of one row takes, and is left out of the
+ratio. The statements ask for the numbers of unexpected rows only, in plain DuckDB, on a connection that has the trading days; both must find the
+same numbers.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import duckdb
+
+from benchmarks.result import Result, at_most, show, without_bar
+from expectations.check import STAGES, Check, Stage, Suite
+from expectations.gate import held_before, prepare, read_build, run_gate, stage_suites
+from ingest.feeds import FEEDS
+from warehouse.settings import load_settings
+from warehouse.sql import literal, quote
+
+MEMORY = "1GB"
+THREADS = 2
+BUILD_UNDER_CHECK = "29990101T000000000Z"
+
+# Number of unexpected rows by suite and check; rows of the table for the check that it has any.
+Counts = dict[tuple[str, str], int]
+
+
+# -- the statements --------------------------------------------------------------------------------------------------
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|--[^\n]*", lambda found: found[1] or "", text)
+
+
+def _parts(text: str) -> tuple[list[str], str]:
+    """The common table expressions of a query, `name as (...)` each, and the query that follows them."""
+    rest, parts = text.strip(), []
+    if not re.match(r"with\b", rest):
+        return [], rest
+    rest = rest[len("with") :].lstrip()
+    while True:
+        depth, opened, in_literal = 0, re.search(r"\bas\s*\(", rest), ""
+        if opened is None:
+            raise ValueError(f"not a common table expression: {rest[:80]}")
+        for place in range(opened.end() - 1, len(rest)):
+            character = rest[place]
+            if in_literal:
+                in_literal = "" if character == in_literal else in_literal
+            elif character in "'\"":
+                in_literal = character
+            elif character in "()":
+                depth += 1 if character == "(" else -1
+                if depth == 0:
+                    break
+        parts.append(rest[: place + 1])
+        rest = rest[place + 1 :].lstrip()
+        if not rest.startswith(","):
+            return parts, rest
+        rest = rest[1:].lstrip()
+
+
+_CONDITION_ON_ROWS = re.compile(r"select [^\n]+\nfrom \{batch\}\nwhere ((?:(?!\b(?:group by|having|qualify|order by)\b).)+)", re.DOTALL)
+
+
+def statement(suite: Suite) -> str:
+    """All conditions of a table as one query of (check, number): those on single rows in one scan, the others with the common table expressions they share."""
+    scanned = ["count(*)"]
+    names = ["rows"]
+    others: list[tuple[str, list[str], str]] = []
+    for check in suite.checks:
+        if check.unexpected_rows is None:
+            continue
+        text = _without_comments(check.unexpected_rows)
+        if found := _CONDITION_ON_ROWS.fullmatch(text.strip()):
+            names.append(check.name)
+            scanned.append(f"count(*) filter (where {found[1]})")
+        else:
+            others.append((check.name, *_parts(text)))
+    scan = f"select unnest([{', '.join(map(literal, names))}]) as name, unnest([{', '.join(scanned)}]) as found from {{batch}}"
+    batch = f"{quote(suite.schema)}.{quote(suite.table)}"
+    return "\nunion all\n".join([scan, *_sharing(others)]).replace("{batch}", batch).replace("{{", "{").replace("}}", "}")
+
+
+def _sharing(checks: Sequence[tuple[str, list[str], str]]) -> list[str]:
+    """A query a group of checks that begin with the same expression, which then stands there once."""
+    groups: dict[str, list[tuple[str, list[str], str]]] = {}
+    for name, parts, last in checks:
+        groups.setdefault(parts[0] if parts else f"{name}: no expression", []).append((name, parts, last))
+    queries = []
+    for first, group in groups.items():
+        if len(group) == 1:
+            name, parts, last = group[0]
+            queries.append(f"select {literal(name)}, count(*) from ({'with ' + ', '.join(parts) if parts else ''} {last})")
+        else:
+            inner = "\nunion all\n".join(_sharing([(name, parts[1:], last) for name, parts, last in group]))
+            queries.append(f"select * from (with {first} {inner})")
+    return queries
+
+
+# -- the two sides, each in a process of its own -----------------------------------------------------------------------
+
+
+def _by_gate(stage: Stage, folder: Path, warehouse: Path, mart: Path) -> tuple[float, Counts]:
+    began = time.perf_counter()
+    result = run_gate(stage, warehouse=warehouse, mart=mart if stage == "marts" else None, quality_dir=folder / "quality", memory_limit=MEMORY, threads=THREADS)
+    seconds = time.perf_counter() - began
+    ran = [each for each in result.results if not each.is_skipped]
+    if broken := [str(each) for each in ran if each.observed_value.startswith("could not run")]:
+        raise RuntimeError(f"checks of the {stage} gate could not run: {broken[0]}")
+    return seconds, {(each.suite, each.expectation): int(each.observed_value.split()[0]) for each in ran}
+
+
+def _by_hand(stage: Stage, folder: Path, warehouse: Path, mart: Path) -> tuple[float, Counts]:
+    checked_file = mart if stage == "marts" else warehouse
+    build = read_build(warehouse, checked_file, FEEDS)
+    suites = [suite for suite in stage_suites(stage, build, FEEDS) if suite.skipped is None]
+    statements = [statement(suite) for suite in suites]
+    before = held_before(warehouse, stage, build.before)
+    found: list[dict[str, int]] = []
+    with duckdb.connect(str(checked_file), read_only=True, config={"memory_limit": MEMORY, "threads": THREADS}) as connection:
+        connection.execute("set enable_progress_bar = false")
+        prepare(connection, build.as_of, before)
+        began = time.perf_counter()
+        for text in statements:
+            found.append(dict(connection.execute(text).fetchall()))
+        seconds = time.perf_counter() - began
+    return seconds, {(suite.name, check.name): numbers[_name(check)] for suite, numbers in zip(suites, found, strict=True) for check in suite.checks}
+
+
+def _name(check: Check) -> str:
+    return "rows" if check.unexpected_rows is None else check.name
+
+
+def _start(stage: Stage, folder: Path, warehouse: Path, mart: Path) -> tuple[float, Counts]:
+    began = time.perf_counter()
+    result = run_gate("raw", warehouse=folder / "start.duckdb", quality_dir=folder / "start", feeds={}, memory_limit=MEMORY, threads=THREADS)
+    seconds = time.perf_counter() - began
+    if not result.success or len(result.results) != 6:
+        raise RuntimeError(f"the gate over one row should pass with the checks of meta.file: {result.message}")
+    return seconds, {}
+
+
+Side = Callable[[Stage, Path, Path, Path], tuple[float, Counts]]
+
+
+def _child(side: Side, arguments: tuple[Stage, Path, Path, Path], answer: Any) -> None:
+    answer.send(side(*arguments))
+
+
+def measured(side: Side, *arguments: Any) -> tuple[float, Counts]:
+    """Seconds and counts of one side, as in a task of its own: nothing is imported or cached from the run before."""
+    context = multiprocessing.get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(side, arguments, sending))
+    process.start()
+    sending.close()
+    try:
+        return receiving.recv()  # type: ignore[no-any-return]
+    except EOFError:
+        raise RuntimeError(f"{side.__name__} failed, see above") from None
+    finally:
+        process.join()
+
+
+def _prepare_files(folder: Path, home: Path) -> tuple[Path, Path]:
+    """Copies of a home's warehouse, as the build after the published one, and mart, and the warehouse of one row."""
+    warehouse, mart = folder / "warehouse.duckdb", folder / "mart.duckdb"
+    shutil.copyfile(home / "warehouse.duckdb", warehouse)
+    shutil.copyfile(home / "published" / "current.duckdb", mart)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("update meta.build_in_progress set build_id = ?", [BUILD_UNDER_CHECK])
+        connection.execute(f"attach {literal(folder / 'start.duckdb')} as start")
+        connection.execute("create schema start.meta")
+        connection.execute("create table start.meta.build_in_progress as from meta.build_in_progress")
+        connection.execute("create table start.meta.quarantine as from meta.quarantine limit 0")
+        connection.execute(
+            "create table start.meta.file as select * replace (0 as rows_read, 0 as rows_loaded, 0 as rows_quarantined, 0 as rows_unchanged) "
+            "from meta.file where status = 'loaded' limit 1"
+        )
+    return warehouse, mart
+
+
+def results(folder: Path, home: Path, runs: int = 3) -> list[Result]:
+    """A ratio a stage, and the share of the fixed start. Raises RuntimeError when gate and statements do not find the same."""
+    warehouse, mart = _prepare_files(folder, home)
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for run in range(runs):
+        for stage in STAGES:
+            found = {}
+            for name, side in (("start", _start), ("hand", _by_hand), ("gate", _by_gate)):
+                taken, found[name] = measured(side, stage, folder, warehouse, mart)
+                seconds.setdefault((stage, name), []).append(taken)
+            if found["gate"] != found["hand"]:
+                differing = sorted(key for key in found["gate"] | found["hand"] if found["gate"].get(key) != found["hand"].get(key))
+                raise RuntimeError(f"gate and statements differ in the {stage} gate: {differing[:5]}")
+            click.echo(
+                f"run {run + 1} of {runs}, {stage}: gate {seconds[stage, 'gate'][-1]:.2f} s, fixed start {seconds[stage, 'start'][-1]:.2f} s, "
+                f"statements {seconds[stage, 'hand'][-1]:.2f} s, {len(found['gate'])} conditions with the same numbers",
+                err=True,
+            )
+    measurements = []
+    for stage in STAGES:
+        gate, start, hand = (statistics.median(seconds[stage, name]) for name in ("gate", "start", "hand"))
+        measurements += [
+            at_most(f"{stage.capitalize()} gate less its fixed start, against one statement a table", gate - start, hand, (gate - start) / hand, 2),
+            without_bar(f"{stage.capitalize()} gate: fixed start, of all its time", start, gate, start / gate),
+        ]
+    return measurements
+
+
+@click.command()
+@click.argument("home", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
+@click.option("--runs", default=3, show_default=True, help="times each gate runs, in turn with its statements and its fixed start")
+def main(home: Path | None, runs: int) -> None:
+    """Run the gates on a copy of HOME (default: EBBTIDE_HOME) and print their time against one statement a table."""
+    settings = load_settings()
+    with tempfile.TemporaryDirectory() as temporary:
+        show(results(Path(temporary), home or settings.home, runs), settings.home)
+
+
+if __name__ == "__main__":
+    main()
