@@ -120,6 +120,20 @@ def test_rows_of_every_file_add_up(sample_home: Path) -> None:
     assert files is not None and files[0] > 1000 and files[1] == 0
 
 
+def test_rows_of_a_price_file_are_numbered_in_its_order(sample_home: Path) -> None:
+    """Bars come out of a join in parallel, and decisions on quarantined rows name them by number: the same file must give the same numbers."""
+    with duckdb.connect(str(sample_home / "warehouse.duckdb"), read_only=True) as connection:
+        found = connection.execute(
+            """
+            select count(*), count(*) filter (where observation_date < before) from (
+                select observation_date, lag(observation_date) over (partition by _file_id order by _row_number) as before
+                from raw.price_daily where adjustment = 'split'
+            )
+            """
+        ).fetchone()
+    assert found is not None and found[0] > 10_000 and found[1] == 0
+
+
 def test_parquet_lies_beside_the_build(sample_home: Path) -> None:
     folder = sample_home / "published" / "current"
     for table in marts(current(sample_home)):

@@ -56,8 +56,8 @@ class Score:
 def moving_median(values: Floats, window: int, minimum: int) -> tuple[Floats, Floats]:
     """Median and scale of the last `window` + 1 values up to each column, NaN before `minimum` of them.
 
-    A row holds its values first, and NaN after the last of them. The scale is 1.4826 x median absolute deviation; where more than half of the window is one value, 1.2533 x mean absolute deviation
-    from the median; NaN where that is 0 too.
+    A row holds its values first, and NaN after the last of them. The scale is 1.4826 x median absolute deviation; where more than half of the
+    window is one value, 1.2533 x mean absolute deviation from the median; NaN where that is 0 too.
     """
     median = pd.DataFrame(values.T).rolling(window + 1, min_periods=minimum).median().to_numpy().T
     median = np.where(np.isnan(values), np.nan, median)
