@@ -1,9 +1,9 @@
 """Twenty questions of BI on the published file and on the same marts in PostgreSQL, at 1, 4 and 16 clients, in one run.
 
-`python -m benchmarks.readers [HOME] [--rounds N]`: a PostgreSQL server of the machine's own packages is started with its default settings, and the published
-build of `HOME` is put into it as `ebbtide publish` does, analyzed. A client is a process with one open connection, read-only on the file, as a notebook or a
-desktop tool has it; it asks all questions once for warming up, and then `rounds` times, each client in another order, and reads every answer to its end.
-Before anything is measured, both must give the same answers.
+`python -m benchmarks.readers [--home HOME] [--rounds N]`: a PostgreSQL server of the machine's own packages is started with its default settings, and
+the published build is put into it as `ebbtide publish` does, analyzed. A client is a process with one open connection, read-only on the file, as a
+notebook or a desktop tool has it; it asks all questions once for warming up, and then `rounds` times, each client in another order, and reads every
+answer to its end. Before anything is measured, both must give the same answers.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.gates import sample_home
 from benchmarks.result import Result, show, without_bar
 from tests.postgres import running_server
 from warehouse.postgres import publish_to_postgres
@@ -211,9 +212,15 @@ def ask(engine: Engine, statements: Sequence[str], clients: int, rounds: int) ->
     return len(seconds) / lasted, statistics.quantiles(seconds, n=20)[-1] * 1000
 
 
-def results(folder: Path, home: Path, runs: int = 3, rounds: int = 3, clients: Sequence[int] = CLIENTS) -> list[Result]:
-    """Queries a second and 95th percentiles by number of clients; no bar. Raises RuntimeError where there is no PostgreSQL, or answers differ."""
-    statements = questions()
+def results(folder: Path, home: Path | None = None, runs: int = 3, rounds: int = 3, clients: Sequence[int] = CLIENTS) -> list[Result]:
+    """Queries a second and 95th percentiles by number of clients; no bar. Raises RuntimeError where there is no PostgreSQL, or answers differ.
+
+    Parameters
+    ----------
+    home
+        Home with a published build, which is only read; without one, the sample world is built in the folder.
+    """
+    statements, home = questions(), home or sample_home(folder)
     file = (home / "published" / "current.duckdb").resolve()
     try:
         with running_server() as server:
@@ -242,7 +249,7 @@ def _compared(engines: Sequence[Engine], statements: Sequence[str], runs: int, r
                 found[engine.name].append(ask(engine, statements, count, rounds))
                 click.echo(f"{count} clients, run {run + 1} of {runs}, {engine.name}: {found[engine.name][-1][0]:.1f} queries/s", err=True)
         (rate, slow), (other_rate, other_slow) = ((statistics.median(column) for column in zip(*found[engine.name], strict=True)) for engine in engines)
-        who = f"Twenty BI questions, {count} client{'s' if count > 1 else ''}, file against PostgreSQL"
+        who = f"readers: twenty questions, {count} client{'s' if count > 1 else ''}, file against PostgreSQL"
         measurements += [
             without_bar(f"{who}: queries a second", rate, other_rate, rate / other_rate, "/s"),
             without_bar(f"{who}: 95th percentile", slow, other_slow, slow / other_slow, "ms"),
@@ -253,14 +260,13 @@ def _compared(engines: Sequence[Engine], statements: Sequence[str], runs: int, r
 
 
 @click.command()
-@click.argument("home", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
+@click.option("--home", type=click.Path(exists=True, file_okay=False, path_type=Path), help="ask the published build of this home instead of the sample world")
 @click.option("--runs", default=3, show_default=True, help="times each number of clients asks, in turn with PostgreSQL")
 @click.option("--rounds", default=3, show_default=True, help="times a client asks all questions in a run")
 def main(home: Path | None, runs: int, rounds: int) -> None:
-    """Ask twenty questions of the published file of HOME (default: EBBTIDE_HOME) and of PostgreSQL, with 1, 4 and 16 clients."""
-    settings = load_settings()
+    """Ask twenty questions of the published file and of PostgreSQL, with 1, 4 and 16 clients."""
     with tempfile.TemporaryDirectory() as temporary:
-        show(results(Path(temporary), home or settings.home, runs, rounds), settings.home)
+        show(results(Path(temporary), home, runs, rounds), load_settings().home)
 
 
 if __name__ == "__main__":
