@@ -15,7 +15,11 @@ from warehouse.settings import load_settings
 # parts of docs/speed.md, and the module that measures each
 PARTS = {
     "load": "form_13f",
+    "orchestration": "orchestration",
     "incremental": "incremental",
+    "peers": "peers",
+    "gates": "gates",
+    "readers": "readers",
     "signals": "signals",
 }
 
