@@ -20,6 +20,7 @@ PARTS = {
     "peers": "peers",
     "gates": "gates",
     "readers": "readers",
+    "growth": "growth",
     "signals": "signals",
 }
 

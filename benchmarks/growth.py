@@ -1,0 +1,141 @@
+"""Load, models, gates and publish on 2, 5 and 20 years of the sample world: seconds on rows, and the peak of memory.
+
+`python -m benchmarks.growth [--memory-limit 500MB]`: each world goes through the stages of a refresh in a process of its own, without Airflow. The slope of log
+seconds on log rows is that of the last step, from 5 to 20 years: below it, what a stage costs whatever the rows would hide how it grows.
+DuckDB may use as much memory as the limit says, and writes what does not fit beside the database; how much, is watched.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benchmarks.result import Result, at_most, show, without_bar
+from ingest.sample import END
+from warehouse.settings import Settings, load_settings
+
+YEARS = (2, 5, 20)  # the sample world has no more years, and no fewer
+STAGES = ("load", "models", "gates", "publish")
+MEMORY_LIMIT = "500MB"
+PEAK_MB = 4096
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A world of some years: rows that were read, seconds by stage, and the peaks of memory and of what DuckDB put aside on the disk, in MB."""
+
+    years: int
+    rows: int
+    seconds: dict[str, float]
+    memory: float
+    put_aside: float
+
+
+def stages() -> None:
+    """Run the stages in this process, in the home of the environment; prints rows, seconds by stage and the peak of memory in MB as JSON."""
+    from ingest.feeds import PROVIDERS
+    from warehouse import refresh
+
+    seconds = dict.fromkeys(STAGES, 0.0)
+
+    def timed(stage: str, work: Callable[[], object]) -> None:
+        began = time.perf_counter()
+        # a world of two years is too short for an index; the checks are run all the same
+        with suppress(refresh.GateFailed):
+            work()
+        seconds[stage] += time.perf_counter() - began
+
+    refresh.open_build()
+    for provider in PROVIDERS:
+        refresh.fetch(provider)
+    loaded: dict[str, int] = {}
+    timed("load", lambda: loaded.update(refresh.load()))
+    for layer in ("staging", "marts"):
+        timed("models", lambda layer=layer: refresh.build_models(layer))
+    for stage in ("raw", "staging", "marts"):
+        timed("gates", lambda stage=stage: refresh.gate(stage))
+    timed("publish", refresh.publish)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"rows": loaded["rows_read"], "seconds": seconds, "memory": peak}))
+
+
+class PutAside(threading.Thread):
+    """Watches how much DuckDB puts aside in a home: in its own folder for that, or beside the database, where dbt opens it."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(daemon=True)
+        spill = Settings.model_validate({"home_setting": home}).spill_dir
+        self.folders, self.most, self.over = (spill, home / "warehouse.duckdb.tmp"), 0, threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.1):
+            size = 0
+            for path in (path for folder in self.folders for path in folder.glob("*")):
+                with suppress(OSError):  # gone meanwhile
+                    size += path.stat().st_size
+            self.most = max(self.most, size)
+
+
+def measure(home: Path, years: int, memory_limit: str) -> Measurement:
+    """Put a world of some years through the stages, in a process of its own. Raises RuntimeError with its output when it fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
+    environment |= {"EBBTIDE_HOME": str(home), "EBBTIDE_SAMPLE_FIRST_YEAR": str(END.year - years + 1), "EBBTIDE_MEMORY_LIMIT": memory_limit}
+    watch = PutAside(home)
+    watch.start()
+    done = subprocess.run([sys.executable, "-m", "benchmarks.growth", "--stages"], env=environment, capture_output=True, text=True, check=False)
+    watch.over.set()
+    watch.join()
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    found = json.loads(done.stdout.splitlines()[-1])
+    told = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in found["seconds"].items())
+    click.echo(f"{years:2} years, {found['rows']:,} rows: {told}; {found['memory']:,.0f} MB, put aside {watch.most / 2**20:,.0f} MB", err=True)
+    return Measurement(years, found["rows"], found["seconds"], found["memory"], watch.most / 2**20)
+
+
+def results_of(measurements: list[Measurement]) -> list[Result]:
+    """A slope a stage, from the second last world to the last, and the peaks of the last."""
+    before, last = measurements[-2:]
+    found = []
+    for stage in STAGES:
+        slope = math.log(last.seconds[stage] / before.seconds[stage]) / math.log(last.rows / before.rows)
+        name = f"growth: {stage}, {last.years} years against {before.years}, log-log slope of seconds on rows"
+        found.append(at_most(name, last.seconds[stage], before.seconds[stage], slope, 1.05))
+    found.append(at_most(f"growth: peak memory at {last.years} years against 4 GB", last.memory, PEAK_MB, last.memory / PEAK_MB, 1, "MB"))
+    name = f"growth: put aside on the disk at {last.years} years, against {before.years}"
+    found.append(without_bar(name, last.put_aside, before.put_aside, last.put_aside / before.put_aside if before.put_aside else 0, "MB"))
+    return found
+
+
+def results(folder: Path, memory_limit: str = MEMORY_LIMIT) -> list[Result]:
+    """Slopes of load, models, gates and publish, and the peak of memory."""
+    return results_of([measure(folder / str(years), years, memory_limit) for years in YEARS])
+
+
+@click.command()
+@click.option("--memory-limit", default=MEMORY_LIMIT, show_default=True, help="what DuckDB may use")
+@click.option("--stages", "only_stages", is_flag=True, hidden=True)
+def main(memory_limit: str, only_stages: bool) -> None:
+    """Put worlds of 2, 5 and 20 years through load, models, gates and publish, and print how seconds and memory grow."""
+    if only_stages:
+        stages()
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        show(results(Path(temporary), memory_limit), load_settings().home)
+
+
+if __name__ == "__main__":
+    main()
