@@ -253,7 +253,7 @@ def results(folder: Path, first_year: int = 2016, runs: int = 3) -> list[Result]
         click.echo(f"import of {name}: {seconds:.1f} s" if name in IMPORTS else f"{name}: {seconds:.1f} s", err=True)
     baseline = statistics.median(each.seconds for each in bares)
     work, without_gates = (statistics.median(values) for values in zip(*((each.work, each.without_gates) for each in refreshes), strict=True))
-    name = f"Refresh of the sample world from {first_year}"
+    name = f"orchestration: refresh of the sample world from {first_year}"
     return [
         at_most(f"{name}, against its load and models bare", work, baseline, work / baseline, 1.5),
         at_most(f"{name}, less its gates", without_gates, baseline, without_gates / baseline, 1.2),
@@ -266,8 +266,7 @@ def results(folder: Path, first_year: int = 2016, runs: int = 3) -> list[Result]
 def main(first_year: int, runs: int) -> None:
     """Refresh a sample world and do the same work bare, in turn, and print the ratios and where the time goes."""
     with tempfile.TemporaryDirectory() as temporary:
-        measured = results(Path(temporary), first_year, runs)
-    show(measured, load_settings().home, "Orchestration")
+        show(results(Path(temporary), first_year, runs), load_settings().home)
 
 
 if __name__ == "__main__":
