@@ -876,8 +876,7 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
             """
         ).fetchall()
     }
-    rows = [_file_row(outcome, build_id, *counts[outcome.landed.file_id]) for outcome in outcomes]
-    connection.execute(_INSERT_FILES, [list(column) for column in zip(*rows, strict=True)])
+    _write_files(connection, [_file_row(outcome, build_id, *counts[outcome.landed.file_id]) for outcome in outcomes])
     connection.execute(
         f"""
         update meta.file set message = 'shrunk from ' || shrunk.before || ' to ' || shrunk.rows_read || ' rows: rows that are missing stay in force'
@@ -891,6 +890,11 @@ def _record_files(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
         """,
         [feed.name, [o.landed.file_id for o in outcomes]],
     )
+
+
+def _write_files(connection: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[object]]) -> None:
+    """Add rows of `_file_row` to `meta.file`."""
+    connection.execute(_INSERT_FILES, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _file_row(
@@ -1068,7 +1072,7 @@ def _record_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes: S
             outcome.status, outcome.message = "quarantined", "the file has no records; fetch it again"
         outcome.edition_at = _edition_of_filings(connection, feed, landed)
         rows.append(_file_row(outcome, build_id, kept + passed + lost, kept, lost, passed))
-    connection.execute(_INSERT_FILES, [list(column) for column in zip(*rows, strict=True)])
+    _write_files(connection, rows)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> int:
