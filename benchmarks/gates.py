@@ -10,12 +10,9 @@ trading days; both must find the same numbers.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import re
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +22,7 @@ from typing import Any
 import click
 import duckdb
 
+from benchmarks.home import refresh
 from benchmarks.result import Result, at_most, show, without_bar
 from expectations.check import STAGES, Check, Stage, Suite
 from expectations.gate import held_before, prepare, read_build, run_gate, stage_suites
@@ -194,11 +192,7 @@ def _prepare_files(folder: Path, home: Path) -> tuple[Path, Path]:
 
 def sample_home(folder: Path) -> Path:
     """A home in the folder with the sample world of 20 years, built and published. Raises RuntimeError with the output when that fails."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
-    environment |= {"EBBTIDE_HOME": str(folder / "home"), "EBBTIDE_SOURCE": "sample"}
-    done = subprocess.run([str(Path(sys.executable).with_name("ebbtide")), "refresh"], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
+    refresh(folder / "home", SOURCE="sample")
     return folder / "home"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import resource
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.home import environment
 from benchmarks.result import Result, at_most, show, without_bar
 from ingest.sample import END
 from warehouse.settings import Settings, load_settings
@@ -91,11 +91,10 @@ class PutAside(threading.Thread):
 
 def measure(home: Path, years: int, memory_limit: str) -> Measurement:
     """Put a world of some years through the stages, in a process of its own. Raises RuntimeError with its output when it fails."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
-    environment |= {"EBBTIDE_HOME": str(home), "EBBTIDE_SAMPLE_FIRST_YEAR": str(END.year - years + 1), "EBBTIDE_MEMORY_LIMIT": memory_limit}
+    settings = environment(home, SAMPLE_FIRST_YEAR=END.year - years + 1, MEMORY_LIMIT=memory_limit)
     watch = PutAside(home)
     watch.start()
-    done = subprocess.run([sys.executable, "-m", "benchmarks.growth", "--stages"], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "benchmarks.growth", "--stages"], env=settings, capture_output=True, text=True, check=False)
     watch.over.set()
     watch.join()
     if done.returncode:

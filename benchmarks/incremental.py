@@ -8,20 +8,17 @@ and must hold the same marts, row for row. The files are replayed, so nothing bu
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
 import tempfile
-import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 import duckdb
 
+from benchmarks.home import refresh
 from benchmarks.result import Result, at_most, show
 from expectations.project import read_models
 from ingest.sample import END, render
-from tests.conftest import EBBTIDE
 from tests.equal import assert_equal
 from warehouse.settings import load_settings
 
@@ -47,19 +44,6 @@ def save(folder: Path, as_of: datetime, years: int) -> int:
     return added
 
 
-def refresh(home: Path, files: Path) -> float:
-    """Seconds of `ebbtide refresh` of saved files. Raises RuntimeError with its output when it fails."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
-    environment |= {"EBBTIDE_HOME": str(home), "EBBTIDE_SOURCE": f"replay:{files}"}
-    began = time.perf_counter()
-    done = subprocess.run([str(EBBTIDE), "refresh"], env=environment, capture_output=True, text=True, check=False)
-    taken = time.perf_counter() - began
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
-    click.echo(done.stdout, err=True)
-    return taken
-
-
 def assert_same_marts(one: Path, other: Path) -> None:
     """Raise AssertionError unless two published builds hold the same rows in every mart."""
     with duckdb.connect() as connection:
@@ -74,17 +58,18 @@ def assert_same_marts(one: Path, other: Path) -> None:
 def new_day(folder: Path, years: int) -> float:
     """Seconds of the refresh that finds the last day of a world of some years; its home stays in `folder/home`, its files in `folder/files`."""
     save(folder / "files", END - timedelta(days=1), years)
-    refresh(folder / "home", folder / "files")
+    replay = f"replay:{folder / 'files'}"
+    refresh(folder / "home", SOURCE=replay)
     changed = save(folder / "files", END, years)
     click.echo(f"{years} years: {changed} files of the last day", err=True)
-    return refresh(folder / "home", folder / "files")
+    return refresh(folder / "home", SOURCE=replay)[0]
 
 
 def results(folder: Path, long: int = LONG, short: int = SHORT) -> list[Result]:
     """The two ratios of docs/speed.md. Raises AssertionError when the refreshed marts differ from those of a full build."""
     few = new_day(folder / "short", short)
     many = new_day(folder / "long", long)
-    full = refresh(folder / "full", folder / "long" / "files")
+    full, _ = refresh(folder / "full", SOURCE=f"replay:{folder / 'long' / 'files'}")
     assert_same_marts(folder / "long" / "home", folder / "full")
     return [
         at_most(f"incremental: refresh with one new day on {long} years, against {short} years", many, few, many / few, 1.3),

@@ -33,6 +33,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.home import refresh
 from benchmarks.result import Result, at_most, show
 from ingest.feeds import FEEDS
 from ingest.landing import Landing
@@ -42,7 +43,7 @@ from warehouse.build import start_build
 from warehouse.connection import connect, literal, quote
 from warehouse.dbt import PROJECT
 from warehouse.orchestration import airflow_environment
-from warehouse.settings import REPOSITORY, Settings, load_settings
+from warehouse.settings import Settings, load_settings
 
 GATES = ("raw.gate", "staging.gate", "marts.gate")
 # A line of the refresh: a task, or that Airflow is ready, and its seconds.
@@ -98,16 +99,10 @@ class Bare:
     models: float
 
 
-def refresh(settings: Settings) -> Refresh:
+def timed_refresh(settings: Settings) -> Refresh:
     """`ebbtide refresh` in a process of its own. Raises RuntimeError with what it printed when it fails."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW_"))}
-    environment |= {"EBBTIDE_HOME": str(settings.home), "EBBTIDE_SAMPLE_FIRST_YEAR": str(settings.sample_first_year)}
-    began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "warehouse.cli", "refresh"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - began
-    if done.returncode:
-        raise RuntimeError(f"the refresh of {settings.home} failed:\n{done.stdout}\n{done.stderr}")
-    return Refresh(seconds, {stage: float(taken) for stage, taken in TIMED.findall(done.stdout)})
+    seconds, printed = refresh(settings.home, SAMPLE_FIRST_YEAR=settings.sample_first_year)
+    return Refresh(seconds, {stage: float(taken) for stage, taken in TIMED.findall(printed)})
 
 
 def empty_tables(settings: Settings) -> None:
@@ -239,11 +234,11 @@ def results(folder: Path, first_year: int = 2016, runs: int = 3) -> list[Result]
     """A refresh that loads all the files of a sample world from `first_year`, with and without gates, against the bare run; medians."""
     settings = Settings.model_validate({"home_setting": folder / "home", "as_of": END, "sample_first_year": first_year})
     click.echo(f"a first refresh of the sample world from {first_year}, not counted", err=True)
-    refresh(settings)
+    timed_refresh(settings)
     refreshes, bares = [], []
     for run in range(runs):
         empty_tables(settings)
-        refreshes.append(refresh(settings))
+        refreshes.append(timed_refresh(settings))
         bares.append(bare(settings, folder / f"bare{run}"))
         rows = compare(settings.current_path, folder / f"bare{run}" / "mart.duckdb")
         said = f"refresh {refreshes[-1].work:.1f} s, {refreshes[-1].without_gates:.1f} s without gates; bare {bares[-1].seconds:.1f} s"
