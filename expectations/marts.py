@@ -19,8 +19,6 @@ from expectations.check import (
     has_rows,
     identifier,
     identifiers,
-    key_present,
-    key_unique,
     literal,
     query,
     timestamp,
@@ -56,7 +54,6 @@ def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model
     columns = build.columns[model.schema, model.name]
     checks = [
         *_rows(build, model),
-        *([] if model.grain_tested_by_dbt else [key_unique(model.grain), key_present(model.grain)]),
         *known_by_as_of(build, model, columns),
         *bounds_kept(model, columns),
         *_newest_row(build, model, columns, [feeds[feed] for feed in present if feed in feeds]),

@@ -26,8 +26,6 @@ _REF_OF_VARIABLE = re.compile(r"\bref\(\s*(\w+)\s*\)")
 _MACRO = re.compile(r"{%-?\s*macro\s+(\w+)\((.*?){%-?\s*endmacro", re.DOTALL)
 _CALL = re.compile(r"\b(\w+)\(")
 _SOURCE = re.compile(r"""\bsource\(\s*['"](?!meta['"])\w+['"]\s*,\s*['"](\w+)['"]\s*\)""")
-# the project's own generic test: the columns of the grain are unique together and never null
-_GRAIN_TEST = "unique_grain"
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Model:
     grain
         Columns that identify a row (`config.meta.grain`).
     grain_tested_by_dbt
-        Whether dbt already tests that the grain is unique and never null, so that the gate need not.
+        Whether dbt tests, as it builds the model, that the grain is unique and never null (macro `check_grain`).
     bounds
         Columns with a `config.meta.minimum` or `maximum`.
     source_condition
@@ -183,7 +181,7 @@ def _model(path: Path, folder: Path, entry: Mapping[str, Any], macros: Mapping[s
         description=entry.get("description", ""),
         columns=tuple(_column(column) for column in columns),
         grain=tuple(grain),
-        grain_tested_by_dbt=any(_GRAIN_TEST in ((test,) if isinstance(test, str) else test) for test in entry.get("data_tests") or []),
+        grain_tested_by_dbt=meta.get("grain_tested", True),
         bounds=bounds,
         source_condition=meta.get("source_condition"),
         rows_from=frozenset(meta["rows_from"]) if "rows_from" in meta else None,

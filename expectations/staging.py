@@ -17,8 +17,6 @@ from expectations.check import (
     day,
     has_rows,
     identifier,
-    key_present,
-    key_unique,
     query,
 )
 from expectations.history import with_history
@@ -58,14 +56,12 @@ def model_suite(build: BuildUnderCheck, model: Model, models: Mapping[str, Model
             checks.append(_file_known())
     else:
         checks.append(_has_rows_warning())
-    # lines of filings are checked in raw, as they are loaded: they never change, and are too many to be counted again at each build
-    is_filed = any(FEEDS[feed].filing_of for feed in model.feeds if feed in FEEDS)
-    if not model.grain_tested_by_dbt and not is_filed:
-        checks += [key_unique(model.grain), key_present(model.grain)]
     checks += [*known_by_as_of(build, model, columns), *bounds_kept(model, columns)]
     if model.name in RECONCILIATIONS:
         checks += RECONCILIATIONS[model.name](build)
     suite = Suite(name, model.schema, model.name, tuple(checks))
+    # lines of filings never change, and are too many to be counted again at each build
+    is_filed = any(FEEDS[feed].filing_of for feed in model.feeds if feed in FEEDS)
     return suite if is_filed else with_history(build, suite, model.grain)
 
 

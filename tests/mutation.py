@@ -6,7 +6,7 @@ The catalogue of defects is fixed: each kind is one statement made from what is 
 is planted wherever the table has what it needs, whether a check for it is known or not. Raw feeds get them as a provider's file would bring
 them, the rows of the newest dates first of all, with `meta.file` in accord; a model gets them as a wrong statement would, in every row. A
 defect is caught when a check of the table's suite fails that passes on the clean tables. Keys of models are dbt's to test, so that there the
-test that dbt compiled is run on the table. docs/quality.md explains and gives the result.
+statement of its macro `check_grain` is run on the table. docs/quality.md explains and gives the result.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 
 import click
 import duckdb
+from jinja2 import Environment
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -38,6 +39,7 @@ from expectations.history import LINEAGE, date_column, is_number
 from expectations.project import read_models
 from ingest.feeds import FEEDS
 from tests.worlds import build_world
+from warehouse.dbt import PROJECT
 from warehouse.settings import load_settings
 from warehouse.sql import literal, quote
 
@@ -49,7 +51,7 @@ WORLDS = 50
 GROUPS = ("raw feeds", "raw files", "staging", "intermediate", "marts")
 
 # The test of dbt that a model's key is whole, as a check that found a defect.
-DBT_TEST = "unique_grain (dbt)"
+DBT_TEST = "check_grain (dbt)"
 
 
 # -- tables ----------------------------------------------------------------------------------------------------------------
@@ -92,7 +94,7 @@ class Target:
     rows: int
     dates: int
     step_days: float
-    grain_test: Path | None = None
+    grain_test: str | None = None
 
     @property
     def table(self) -> str:
@@ -112,7 +114,7 @@ class Target:
 
 
 def _target(
-    connection: duckdb.DuckDBPyConnection, suite: Suite, stage: Stage, group: str, key: Sequence[str], dated_by: Sequence[str], grain_test: Path | None = None
+    connection: duckdb.DuckDBPyConnection, suite: Suite, stage: Stage, group: str, key: Sequence[str], dated_by: Sequence[str], grain_test: str | None = None
 ) -> Target:
     """What is known of the table of a suite; a row is about the first date among the columns `dated_by`."""
     described = connection.execute(f"describe {quote(suite.schema)}.{quote(suite.table)}").fetchall()
@@ -357,8 +359,8 @@ class Plantation:
         mart.chmod(0o644)
 
     def _targets(self) -> Iterator[Target]:
-        tests = {path.stem.removeprefix("unique_grain_").rstrip("_"): path for path in (self.home / "dbt" / "compiled").rglob("unique_grain_*.sql")}
         models = read_models()
+        check_grain = Environment(extensions=["jinja2.ext.do"]).from_string((PROJECT / "macros" / "check_grain.sql").read_text(encoding="utf-8")).module
         for stage in STAGES:
             _, checked = _files(self.folder / "clean", stage)
             with duckdb.connect(str(checked), read_only=True) as connection:
@@ -370,7 +372,7 @@ class Plantation:
                         target = _target(connection, suite, stage, "raw feeds", feed.identity, () if feed.filing_of else (feed.observation_column,))
                     else:
                         model = models[suite.table]
-                        test = tests.get(model.name) if model.grain_tested_by_dbt else None
+                        test = check_grain.broken_grain(f"{model.schema}.{model.name}", model.grain) if model.grain_tested_by_dbt else None
                         target = _target(connection, suite, stage, model.layer, model.grain, model.grain, test)
                     if target.rows:
                         yield target
@@ -442,7 +444,7 @@ class Plantation:
                 for defect in of_stage:
                     suite = defect.target.suite
                     found = {check for owner, check in failed - self.clean[stage] if owner == suite} | about.get(defect.target.name, set())
-                    if defect.of_key and defect.target.grain_test and connection.execute(defect.target.grain_test.read_text(encoding="utf-8")).fetchall():
+                    if defect.of_key and defect.target.grain_test and connection.execute(defect.target.grain_test).fetchall():
                         found.add(DBT_TEST)
                     outcomes.append(Outcome(defect, tuple(sorted(found))))
         return outcomes
@@ -472,7 +474,7 @@ def _files(place: Path, stage: Stage) -> tuple[Path, Path]:
 
 @contextmanager
 def _writing(place: Path, stage: Stage) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The file a stage's gate checks, for writing, under the names by which dbt's tests know the databases."""
+    """The file a stage's gate checks, for writing."""
     warehouse, checked = _files(place, stage)
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("set TimeZone = 'UTC'")

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from expectations.project import read_models
 from ingest.feeds import FEEDS
 from ingest.load import create_tables
 from tests.equal import assert_equal
@@ -609,6 +610,42 @@ def test_every_model_source_and_column_is_described_with_its_unit(builds: Path) 
     grainless = [n["unique_id"] for n in nodes if n["resource_type"] != "source" and not set(n["config"]["meta"].get("grain", ["?"])) <= set(n["columns"])]
     assert not bare
     assert not grainless
+
+
+GRAIN_DEFECTS = {
+    "two rows of a key": (
+        "insert into raw.finra_margin from raw.finra_margin where observation_date = '2022-05-31'",
+        "2 row(s) have observation_date 2022-05-31",
+    ),
+    "a key without its date": (
+        "update raw.finra_margin set observation_date = null where observation_date = '2022-05-31'",
+        "1 row(s) have observation_date None",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sql", "said"), GRAIN_DEFECTS.values(), ids=GRAIN_DEFECTS)
+def test_model_with_a_broken_grain_fails_and_what_reads_it_is_not_built(builds: Path, tmp_path: Path, sql: str, said: str) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    shutil.copy(builds / "later" / "warehouse.duckdb", warehouse)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(sql)
+        connection.execute("drop table intermediate.int_signal__margin_debt_yoy")
+    with pytest.raises(DbtFailed) as failure:
+        run_dbt(["run", "--select", "stg_finra__margin", "int_signal__margin_debt_yoy"], warehouse=warehouse, mart=tmp_path / "mart.duckdb")
+    assert "failed at 1 node(s)" in str(failure.value)
+    assert '"stg_finra__margin" is broken: its columns observation_date, available_at, file_id, file_row_number identify a row' in str(failure.value)
+    assert said in str(failure.value)
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        assert not connection.execute("from duckdb_tables() where table_name = 'int_signal__margin_debt_yoy'").fetchall()
+
+
+def test_every_grain_is_tested_but_those_of_lines_of_filings(builds: Path) -> None:
+    manifest = json.loads((builds / "manifest.json").read_text(encoding="utf-8"))
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] in {"model", "seed"}]
+    assert {node["name"] for node in nodes if [hook["sql"] for hook in node["config"]["post-hook"]] != ["{{ check_grain() }}"]} == set()
+    left_out = {node["name"] for node in nodes if not node["config"]["meta"].get("grain_tested", True)}
+    assert left_out == {model.name for model in read_models().values() if any(FEEDS[feed].filing_of for feed in model.feeds if feed in FEEDS)}
 
 
 def test_columns_of_models_are_those_described(builds: Path) -> None:

@@ -130,7 +130,6 @@ PROJECT_FILES = {
         models:
           - name: int_signal__put_call
             config: {meta: {grain: [observation_date]}}
-            data_tests: [unique_grain]
             columns: []
     """,
     "marts/signals/fct_retreat_index_daily.sql": "select * from {{ ref('int_signal__put_call') }}",
@@ -776,9 +775,8 @@ STAGING_DEFECTS = {
     "rows lost on the way": ("create or replace view staging.stg_cboe__put_call as select * from ({view}) where product = 'total'", "rows_as_in_raw"),
     "rows doubled by a join": (
         "create or replace view staging.stg_cboe__put_call as select * from ({view}) cross join (values (1), (2)) as twice(n)",
-        "key_unique",
+        "rows_as_in_raw",
     ),
-    "null key": ("create or replace view staging.stg_cboe__put_call as select * replace (null::varchar as measure) from ({view})", "key_present"),
     "unknown file": ("create or replace view staging.stg_cboe__put_call as select * replace (777 as file_id) from ({view})", "file_known"),
     "sign flip": (
         "create or replace view staging.stg_cboe__put_call as select * replace (-put_contracts as put_contracts) from ({view})",
@@ -809,8 +807,6 @@ def test_empty_intermediate_model_is_a_warning(place: Place) -> None:
 MART_DEFECTS = {
     "empty mart": ("delete from signals.fct_retreat_index_daily", "has_rows"),
     "dropped day": ("delete from signals.fct_retreat_index_daily where observation_date = date '2023-06-15'", "trading_days_complete"),
-    "duplicate key": ("insert into signals.fct_retreat_index_daily from signals.fct_retreat_index_daily limit 1", "key_unique"),
-    "null key": ("update signals.fct_retreat_index_daily set observation_date = null where observation_date = date '2023-06-15'", "key_present"),
     "percent instead of fraction": ("update signals.fct_retreat_index_daily set breadth = 50", "bounds_kept"),
     "not a number": ("update signals.fct_retreat_index_daily set breadth = 'nan' where observation_date = date '2023-06-15'", "bounds_kept"),
     "contribution left out": ("update signals.fct_retreat_index_daily set flows_contribution = 0", "contributions_add_up"),
@@ -938,7 +934,7 @@ def test_mart_without_the_feed_its_rows_come_from_may_be_empty(place: Place) -> 
 
 def test_mart_of_events_may_be_empty(place: Place) -> None:
     checks = {check.expectation: check.success for check in place.gate("marts").results if check.suite == "marts.fct_signal_alert"}
-    assert checks == {"key_unique": True, "key_present": True, "episodes_in_order": True}
+    assert checks == {"episodes_in_order": True}
 
 
 def test_feeds_that_marts_name_for_their_rows_are_behind_them() -> None:
