@@ -76,3 +76,14 @@ def test_sample_rows_add_up_to_open_interest(tmp_path: Path) -> None:
     for side in ("long", "short"):
         parts = f"noncommercial_{side} + noncommercial_spread + commercial_{side} + nonreportable_{side}"
         assert store.rows(f"select count(*) > 300, max(abs({parts} - open_interest)) from raw.cftc_legacy") == [(True, 0)]
+
+
+def test_a_long_answer_of_many_columns_fits_in_little_memory(tmp_path: Path) -> None:
+    """DuckDB keeps what it parsed of the records for each call that takes values out of them."""
+    names = [name for column in FEEDS["cftc_tff"].columns if column.type in ("BIGINT", "DOUBLE") for name in (*column.names, f"{column.name}_all")]
+    row = {"report_date_as_yyyy_mm_dd": "2024-08-20T00:00:00.000", "dealer_positions_long_all": "1", "futonly_or_combined": "FutOnly"}
+    rows = [row | {name: "1" for name in names if name not in row} | {"cftc_contract_market_code": f"{number:06}"} for number in range(2000)]
+    store = RawStore(tmp_path, [FEEDS["cftc_tff"]])
+    store.connection.execute("set memory_limit = '300MB'")
+    taken = store.take("cftc_tff", "rows.json", json.dumps(rows))
+    assert (taken["status"], taken["rows_loaded"]) == ("loaded", 2000)
