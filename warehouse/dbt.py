@@ -47,7 +47,24 @@ def run_dbt(args: Sequence[str], *, warehouse: Path, mart: Path, quiet: bool = T
     """
     if warehouse.stem != "warehouse":
         raise ValueError(f"the warehouse file must be called warehouse.duckdb, not {warehouse.name}")
-    folder = target or warehouse.parent / "dbt"
+    environment = {"EBBTIDE_WAREHOUSE": str(warehouse.resolve()), "EBBTIDE_MART": str(mart.resolve())}
+    # imported here: dbt takes seconds to import, and most commands never run it
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    try:
+        invoke(args, target or warehouse.parent / "dbt", environment, quiet=quiet)
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+
+
+def invoke(args: Sequence[str], folder: Path, environment: dict[str, str], *, quiet: bool = True) -> None:
+    """One call of dbt on this project, whatever the target; what it writes but tables goes to the folder.
+
+    Raises
+    ------
+    DbtFailed
+        When a node or the run itself fails.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     arguments = [
         *(["--quiet"] if quiet else []),
@@ -67,21 +84,10 @@ def run_dbt(args: Sequence[str], *, warehouse: Path, mart: Path, quiet: bool = T
         "--log-path",
         str(folder),
     ]
-    environment = {
-        "EBBTIDE_WAREHOUSE": str(warehouse.resolve()),
-        "EBBTIDE_MART": str(mart.resolve()),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DO_NOT_TRACK": "1",
-    }
-    # imported here: dbt takes seconds to import, and most commands never run it
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    with _environment(environment):
-        try:
-            result = dbtRunner().invoke(arguments)
-        finally:
-            DuckDBConnectionManager.close_all_connections()
+    with _environment({**environment, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}):
+        result = dbtRunner().invoke(arguments)
     if not result.success:
         raise DbtFailed(_explanation(args, result))
 

@@ -6,3 +6,7 @@
 {% macro default__date_spine(first_day, last_day) -%}
     select cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval '1 day')) as date) as observation_date
 {%- endmacro %}
+
+{% macro spark__date_spine(first_day, last_day) -%}
+    select unnest(generate_series(cast({{ first_day }} as date), cast({{ last_day }} as date), interval '1 day')) as observation_date
+{%- endmacro %}

@@ -33,3 +33,28 @@
             {% for column in partition %}calendar.{{ column }} = event.{{ column }} and {% endfor -%}
             calendar.day_end > event.available_at
 {%- endmacro %}
+
+{#- An event is written out for each day from its own to the one before the next: no day is compared with an event. -#}
+{% macro spark__known_on_day(days, relation, partition) -%}
+    select
+        known.known_day as observation_date,
+        known.* exclude (known_from, known_until, known_day)
+    from (
+        select
+            *,
+            unnest(generate_series(known_from, known_until, interval '1 day')) as known_day
+        from (
+            select
+                *,
+                cast(available_at as date) as known_from,
+                coalesce(
+                    cast(lead(available_at) over (partition by {{ partition | join(', ') }} order by available_at) as date) - 1,
+                    (select max(observation_date) from {{ days }})
+                ) as known_until
+            from {{ relation }}
+        ) as spell
+        where known_from <= known_until
+    ) as known
+    inner join {{ days }} as days
+        on known.known_day = days.observation_date
+{%- endmacro %}

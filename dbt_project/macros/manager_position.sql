@@ -60,7 +60,7 @@
                 partition by asked.cusip, asked.observation_date, asked.known_at
                 order by
                     coalesce(identifier.valid_from <= asked.observation_date, false) desc,
-                    abs(identifier.valid_from - asked.observation_date)
+                    abs(date_diff('day', asked.observation_date, identifier.valid_from))
             ) = 1
     ),
 

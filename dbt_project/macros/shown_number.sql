@@ -18,3 +18,7 @@
 {% macro default__three_digits(value) -%}
     printf(case when abs({{ value }}) >= 100 then '%.0f' else '%.3g' end, {{ value }})
 {%- endmacro %}
+
+{% macro spark__three_digits(value) -%}
+    case when abs({{ value }}) >= 100 then format_string('%.0f', {{ value }}) else significant_digits({{ value }}, 3) end
+{%- endmacro %}

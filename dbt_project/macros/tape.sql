@@ -77,7 +77,7 @@
             avg(r3) over pairs as mean_r3,
             avg(r5) over pairs as mean_r5,
             count(*) over pairs as pair_count,
-            observation_date - min(observation_date) over pairs as days_of_window
+            date_diff('day', min(observation_date) over pairs, observation_date) as days_of_window
         from session_return
         window pairs as (
             partition by vintage_at, symbol, adjustment order by observation_date rows between 19 preceding and current row

@@ -28,6 +28,8 @@
     {%- set key = clock_columns ~ series_columns -%}
     {%- set by_clock = ('partition by ' ~ clock | join(', ')) if clock else '' -%}
     {%- set all_columns = clock + series -%}
+    {%- set equal_keys = [] -%}
+    {%- for column in all_columns -%}{%- do equal_keys.append('start.' ~ column ~ ' = reach.' ~ column) -%}{%- endfor -%}
     {%- set by_series = ('partition by ' ~ all_columns | join(', ')) if all_columns else '' -%}
     select * from (
     -- one version a moment: the last one of the last file
@@ -62,7 +64,7 @@
             count(*) filter (where not is_present) over ({{ by_series }}) as withdrawn,
             coalesce(observation_date <= max(observation_date) over (
                 {{ by_series if inner else by_clock }} order by available_at
-                groups between unbounded preceding and 1 preceding
+                {{ moments_before() }}
             ), false) as is_out_of_order
         from observed
     ),
@@ -113,10 +115,7 @@
             inner join (select distinct {{ all_columns | join(', ') or '1 as only_series' }} from in_vintage) as every_series
                 on {% for column in clock %}vintage_start.{{ column }} = every_series.{{ column }} and {% endfor %}true
         ) as start
-        asof inner join reach
-            on
-                {% for column in all_columns %}start.{{ column }} = reach.{{ column }} and {% endfor -%}
-                start.vintage_at >= reach.first_available_at
+        {{ as_of_join('reach', 'reach', equal_keys, 'start.vintage_at >= reach.first_available_at', 'inner') }}
     ),
 
     -- ranks among which the newest observations lie: as many more as were still outstanding or had been withdrawn
@@ -168,4 +167,18 @@
         )
     from known
     ) as as_known
+{%- endmacro %}
+
+{#- Frame of a window ordered by a moment: the rows of all moments before, none of the same. -#}
+{% macro moments_before() -%}
+    {{ return(adapter.dispatch('moments_before', 'ebbtide')()) }}
+{%- endmacro %}
+
+{% macro default__moments_before() -%}
+    groups between unbounded preceding and 1 preceding
+{%- endmacro %}
+
+{#- No groups there; a timestamp has microseconds. -#}
+{% macro spark__moments_before() -%}
+    range between unbounded preceding and interval '1 microsecond' preceding
 {%- endmacro %}

@@ -17,7 +17,7 @@
     {%- set frame = '(partition by ' ~ partition ~ ' order by observation_date rows between ' ~ (count - 1) ~ ' preceding and current row)' -%}
     case
         when count({{ expression }}) over {{ frame }} = {{ count }}
-            and observation_date - min(observation_date) over {{ frame }} <= {{ days }}
+            and date_diff('day', min(observation_date) over {{ frame }}, observation_date) <= {{ days }}
             then {{ aggregate }}({{ expression }}) over {{ frame }}
     end
 {%- endmacro %}
@@ -34,7 +34,7 @@
     {%- set before = '(partition by ' ~ partition ~ ' order by observation_date rows between 314 preceding and 63 preceding)' -%}
     case
         when count({{ own_return }}) over {{ before }} = 252
-            and observation_date - min(observation_date) over {{ before }} <= 490
+            and date_diff('day', min(observation_date) over {{ before }}, observation_date) <= 490
             then
                 {{ trailing_sum(own_return, 63, 105, partition) }}
                 - regr_slope({{ own_return }}, {{ other_return }}) over {{ before }}
@@ -50,7 +50,7 @@
 {% macro default__earlier(expression, count, days, partition) -%}
     {%- set frame = '(partition by ' ~ partition ~ ' order by observation_date)' -%}
     case
-        when observation_date - lag(observation_date, {{ count }}) over {{ frame }} <= {{ days }}
+        when date_diff('day', lag(observation_date, {{ count }}) over {{ frame }}, observation_date) <= {{ days }}
             then lag({{ expression }}, {{ count }}) over {{ frame }}
     end
 {%- endmacro %}

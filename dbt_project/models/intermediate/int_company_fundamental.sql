@@ -46,7 +46,7 @@ difference as (
         longer.* exclude (period_start, duration_days, value, quarters),
         shorter.accession_number as less_accession_number,
         shorter.observation_date + 1 as period_start,
-        longer.observation_date - shorter.observation_date as duration_days,
+        date_diff('day', shorter.observation_date, longer.observation_date) as duration_days,
         longer.value - shorter.value as value
     from flow as longer
     inner join flow as shorter
@@ -55,7 +55,7 @@ difference as (
             and longer.concept = shorter.concept
             and longer.quarters = shorter.quarters + 1
             -- filings give the first day of a fiscal year a few days apart
-            and abs(longer.period_start - shorter.period_start) <= {{ var('fiscal_start_tolerance_days') }}
+            and abs(date_diff('day', shorter.period_start, longer.period_start)) <= {{ var('fiscal_start_tolerance_days') }}
             and longer.available_at >= shorter.available_at
     qualify
         row_number() over (

@@ -20,7 +20,7 @@ volatility as (
     select
         *,
         case
-            when count(log_return) over month = 21 and observation_date - min(observation_date) over month <= 40
+            when count(log_return) over month = 21 and date_diff('day', min(observation_date) over month, observation_date) <= 40
                 then sqrt(252) * stddev_samp(log_return) over month
         end as volatility
     from log_returns

@@ -49,8 +49,8 @@ select
     extreme.highest_since,
     extreme.lowest_since,
     extreme.record_start,
-    every_day.source_observation_date - coalesce(extreme.highest_since, extreme.record_start) as days_since_as_high,
-    every_day.source_observation_date - coalesce(extreme.lowest_since, extreme.record_start) as days_since_as_low
+    date_diff('day', coalesce(extreme.highest_since, extreme.record_start), every_day.source_observation_date) as days_since_as_high,
+    date_diff('day', coalesce(extreme.lowest_since, extreme.record_start), every_day.source_observation_date) as days_since_as_low
 from every_day
 left join {{ ref('int_signal_extreme') }} as extreme
     on

@@ -47,7 +47,7 @@ observation as (
 start_observation as (
     select *
     from observation
-    where is_change and observation_date <= period_from and period_from - observation_date <= max_age_days
+    where is_change and observation_date <= period_from and date_diff('day', observation_date, period_from) <= max_age_days
     qualify row_number() over (partition by claim_id, variant order by observation_date desc) = 1
 ),
 
@@ -87,8 +87,8 @@ decision as (
     from period_observation
     group by claim_id, variant
     having
-        any_value(period_to) - max(observation_date) <= any_value(max_age_days)
-        and (any_value(is_change) or any_value(reading) = 'last' or min(observation_date) - any_value(window_from) <= any_value(max_age_days))
+        date_diff('day', max(observation_date), any_value(period_to)) <= any_value(max_age_days)
+        and (any_value(is_change) or any_value(reading) = 'last' or date_diff('day', any_value(window_from), min(observation_date)) <= any_value(max_age_days))
 ),
 
 -- last day before the part read at which the series was as high or as low

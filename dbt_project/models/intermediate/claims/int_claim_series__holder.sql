@@ -164,7 +164,7 @@ foreign_equity as (
         file_id,
         row_key
     from foreign_equity_month
-    where months = 12 and observation_date - first_month <= 336
+    where months = 12 and date_diff('day', first_month, observation_date) <= 336
 ),
 
 current_holder as (

@@ -85,7 +85,7 @@ nasdaq as (
         nasdaq_level.observation_date,
         power(
             {{ safe_divide('nasdaq_level.level', 'nasdaq_base.base_level') }},
-            {{ safe_divide('365.25', 'nasdaq_level.observation_date - nasdaq_base.base_date') }}
+            {{ safe_divide('365.25', "date_diff('day', nasdaq_base.base_date, nasdaq_level.observation_date)") }}
         ) - 1 as value,
         2 as rows_behind,
         nasdaq_level.available_at,
@@ -169,7 +169,7 @@ bitcoin as (
         file_id,
         row_key
     from bitcoin_month_end
-    where observation_date - date_before <= 31
+    where date_diff('day', date_before, observation_date) <= 31
 ),
 
 current_venue as (

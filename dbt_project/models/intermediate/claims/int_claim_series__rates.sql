@@ -157,7 +157,7 @@ geopolitical_risk as (
         file_id,
         row_key
     from risk_month
-    where months = 12 and observation_date - first_month <= 336
+    where months = 12 and date_diff('day', first_month, observation_date) <= 336
 ),
 
 multiple as (

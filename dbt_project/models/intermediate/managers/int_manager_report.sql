@@ -40,7 +40,7 @@ compared as (
         implied.price_usd / coalesce(
             case
                 when
-                    implied.observation_date - earlier_price.observation_date <= {{ var('form_13f').earlier_price_days }}
+                    date_diff('day', earlier_price.observation_date, implied.observation_date) <= {{ var('form_13f').earlier_price_days }}
                     then earlier_price.price_usd
             end,
             same_quarter.price_usd

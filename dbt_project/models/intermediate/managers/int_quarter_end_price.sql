@@ -19,6 +19,6 @@ select distinct
     available_at,
     arg_max(close, row(price_date, available_at, file_id, file_row_number)) over known as close
 from close_near_end
-where quarter_end - price_date <= 6
+where date_diff('day', price_date, quarter_end) <= 6
 window
     known as (partition by plain_symbol, quarter_end order by available_at range between unbounded preceding and current row)

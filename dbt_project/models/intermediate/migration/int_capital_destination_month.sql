@@ -131,7 +131,7 @@ monthly_copper as (
         arg_max(row_key, observation_date) as row_key
     from weekly_copper
     group by last_day(observation_date)
-    having last_day(max(observation_date)) - max(observation_date) < 7 and last_day(max(observation_date)) <= {{ last_ended_day() }}
+    having date_diff('day', max(observation_date), last_day(max(observation_date))) < 7 and last_day(max(observation_date)) <= {{ last_ended_day() }}
 ),
 
 copper as (

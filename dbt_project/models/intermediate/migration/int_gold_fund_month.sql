@@ -18,7 +18,7 @@ daily as (
 daily_inflow as (
     select
         *,
-        tonnes_in_trust - tonnes_before * (1 - {{ var('gold_expense_rate') }} * (observation_date - date_before) / 365) as inflow_tonnes
+        tonnes_in_trust - tonnes_before * (1 - {{ var('gold_expense_rate') }} * date_diff('day', date_before, observation_date) / 365) as inflow_tonnes
     from daily
 ),
 
@@ -29,7 +29,7 @@ monthly as (
         arg_max(usd_an_ounce, observation_date) as usd_an_ounce,
         sum(inflow_tonnes) as inflow_tonnes,
         sum(inflow_tonnes * {{ var('ounces_per_tonne') }} * usd_an_ounce) as inflow_usd,
-        max(observation_date - date_before) as longest_gap_days,
+        max(date_diff('day', date_before, observation_date)) as longest_gap_days,
         min(date_before) as date_before,
         max(observation_date) as last_date,
         max(available_at) as available_at,

@@ -29,7 +29,7 @@ last_wednesday as (
         row_key,
         last_day(observation_date) as observation_date
     from weekly
-    where last_day(observation_date) - observation_date < 7 and last_day(observation_date) <= {{ last_ended_day() }} and net_assets_usd > 0
+    where date_diff('day', observation_date, last_day(observation_date)) < 7 and last_day(observation_date) <= {{ last_ended_day() }} and net_assets_usd > 0
 ),
 
 with_month_before as (
@@ -56,7 +56,7 @@ with_interest as (
     select
         with_month_before.* exclude (available_at),
         with_month_before.net_assets_before_usd * rate_between.federal_funds_rate
-        * (with_month_before.wednesday - with_month_before.wednesday_before) / 360 as interest_usd,
+        * date_diff('day', with_month_before.wednesday_before, with_month_before.wednesday) / 360 as interest_usd,
         greatest(with_month_before.available_at, rate_between.available_at) as available_at
     from with_month_before
     inner join rate_between on with_month_before.observation_date = rate_between.observation_date

@@ -67,4 +67,4 @@ from series_month
 inner join newest on series_month.series = newest.series
 where
     newest.newest_observation_date >= series_month.last_session
-    and series_month.last_session - series_month.source_observation_date <= 10
+    and date_diff('day', series_month.source_observation_date, series_month.last_session) <= 10

@@ -36,7 +36,7 @@ market_return as (
         observation_date,
         available_at,
         close / lag(close) over by_market - 1 as daily_return,
-        observation_date - lag(observation_date) over by_market as days_since
+        date_diff('day', lag(observation_date) over by_market, observation_date) as days_since
     from in_dollars
     window by_market as (partition by symbol order by observation_date)
 ),
@@ -47,7 +47,7 @@ treasury as (
         value as yield,
         available_at,
         lag(value) over (order by observation_date) as yield_before,
-        observation_date - lag(observation_date) over (order by observation_date) as days_since
+        date_diff('day', lag(observation_date) over (order by observation_date), observation_date) as days_since
     from fred
     where series_id = 'DGS10' and value is not null
 ),

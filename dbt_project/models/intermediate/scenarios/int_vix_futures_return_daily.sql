@@ -52,7 +52,7 @@ held as (
         on curve.next_date = next_first.observation_date and curve.first_expiration = next_first.expiration_date
     inner join monthly as next_second
         on curve.next_date = next_second.observation_date and curve.second_expiration = next_second.expiration_date
-    where curve.next_date - curve.observation_date <= 7
+    where date_diff('day', curve.observation_date, curve.next_date) <= 7
 )
 
 select
@@ -62,7 +62,7 @@ select
     -- what the position loses in a year while the curve stays as it is: its slope over the price, both a day at a time
     -365 * {{ safe_divide(
         '(curve.second_price - curve.first_price)',
-        '(curve.second_expiration - curve.first_expiration) * (curve.first_weight * curve.first_price + (1 - curve.first_weight) * curve.second_price)'
+        "date_diff('day', curve.first_expiration, curve.second_expiration) * (curve.first_weight * curve.first_price + (1 - curve.first_weight) * curve.second_price)"
     ) }} as carry
 from held
 left join curve on held.observation_date = curve.observation_date

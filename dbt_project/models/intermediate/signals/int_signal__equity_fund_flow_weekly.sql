@@ -52,7 +52,7 @@ side_by_side as (
     {{ as_of_join(
         'market_value', 'market_value', ['flow.vintage_at = market_value.vintage_at'], 'flow.observation_date >= market_value.observation_date'
     ) }}
-    where market_value.known_at <= flow.known_at and flow.observation_date - market_value.observation_date <= 370
+    where market_value.known_at <= flow.known_at and date_diff('day', market_value.observation_date, flow.observation_date) <= 370
 ),
 
 four_weeks as (

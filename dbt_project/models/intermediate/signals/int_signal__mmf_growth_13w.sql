@@ -50,7 +50,7 @@ side_by_side as (
         assets.growth - rate.amount * 13 / 52 as value
     from assets
     {{ as_of_join('rate', 'rate', ['assets.vintage_at = rate.vintage_at'], 'assets.observation_date >= rate.observation_date') }}
-    where rate.known_at <= assets.known_at and assets.observation_date - rate.observation_date <= 7
+    where rate.known_at <= assets.known_at and date_diff('day', rate.observation_date, assets.observation_date) <= 7
 )
 
 {{ signal_event('mmf_growth_13w', 'side_by_side', [1, 4, 13]) }}

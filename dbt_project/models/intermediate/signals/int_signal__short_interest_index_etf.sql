@@ -51,7 +51,7 @@ side_by_side as (
         'outstanding', 'outstanding', ['short.vintage_at = outstanding.vintage_at', 'short.ticker = outstanding.ticker'],
         'short.observation_date >= outstanding.observation_date'
     ) }}
-    where outstanding.known_at <= short.known_at and short.observation_date - outstanding.observation_date <= 7
+    where outstanding.known_at <= short.known_at and date_diff('day', outstanding.observation_date, short.observation_date) <= 7
 ),
 
 all_funds as (

@@ -21,7 +21,7 @@ squared_returns as (
     select
         *,
         list(log_return * log_return) over year as window_of_squares,
-        observation_date - min(observation_date) over year as days_of_window
+        date_diff('day', min(observation_date) over year, observation_date) as days_of_window
     from log_return
     where log_return is not null
     window year as (
@@ -33,7 +33,7 @@ exposure as (
     select
         * exclude (window_of_squares, days_of_window),
         case
-            when len(window_of_squares) = 252 and days_of_window <= 400
+            when array_length(window_of_squares) = 252 and days_of_window <= 400
                 then
                     least(1.5, {{ safe_divide(
                         '0.10',

@@ -77,7 +77,7 @@ measured as (
     select
         *,
         count(share_return) over two_years as sessions,
-        observation_date - min(observation_date) over two_years as days_of_window,
+        date_diff('day', min(observation_date) over two_years, observation_date) as days_of_window,
         regr_slope(share_return, market_return) over two_years as slope,
         lead(known_at) over series as next_known_at
     from session_return

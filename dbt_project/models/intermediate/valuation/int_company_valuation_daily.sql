@@ -25,7 +25,7 @@ newest_price as (
 price_on_day as (
     select *
     from ({{ known_on_day(ref('int_trading_day'), 'newest_price', ['symbol']) }}) as price
-    where observation_date - price_date <= {{ settings.price_days }}
+    where date_diff('day', price_date, observation_date) <= {{ settings.price_days }}
 ),
 
 report_on_day as (
@@ -90,7 +90,7 @@ select
     net_income_usd,
     earnings_date,
     coalesce(
-        observation_date - earnings_date
+        date_diff('day', earnings_date, observation_date)
         <= case when is_year_of_earnings_as_reported then {{ settings.stale_days.year }} else {{ settings.stale_days.quarter }} end,
         false
     ) as has_new_earnings,
@@ -100,7 +100,7 @@ select
         when shares_outstanding is null then 'missing shares'
         when free_cash_flow_usd is null then 'missing cash flow'
         when
-            observation_date - cash_flow_date
+            date_diff('day', cash_flow_date, observation_date)
             > case when is_year_as_reported then {{ settings.stale_days.year }} else {{ settings.stale_days.quarter }} end
             then 'stale filing'
         when free_cash_flow_usd <= 0 then 'negative cash flow'

@@ -29,7 +29,7 @@ known as (
         on
             moment.symbol = reported.symbol
             and moment.available_at >= reported.available_at
-            and cast(moment.available_at as date) - reported.observation_date <= 366 * {{ years + 3 }}
+            and date_diff('day', reported.observation_date, cast(moment.available_at as date)) <= 366 * {{ years + 3 }}
     where reported.concept <> 'shares_outstanding' and reported.quarters in (1, 4)
     qualify
         row_number() over (
@@ -44,7 +44,7 @@ of_year as (
         case
             when quarters = 4 then value
             -- from the end of the first of four quarters in a row to that of the fourth
-            when count(*) over four = 4 and observation_date - min(observation_date) over four between 250 and 295 then sum(value) over four
+            when count(*) over four = 4 and date_diff('day', min(observation_date) over four, observation_date) between 250 and 295 then sum(value) over four
         end as value_of_year
     from known
     window
@@ -108,12 +108,12 @@ growth as (
             and newest.available_at = before.available_at
             and newest.concept = before.concept
             -- fiscal years of 52 or 53 weeks end on a weekday
-            and abs(newest.observation_date - before.observation_date - 365.25 * years.number) <= 15
+            and abs(date_diff('day', before.observation_date, newest.observation_date) - 365.25 * years.number) <= 15
     where newest.concept = 'revenue' and newest.value_of_year > 0 and before.value_of_year > 0
     qualify
         row_number() over (
             partition by newest.symbol, newest.available_at
-            order by years.number desc, abs(newest.observation_date - before.observation_date - 365.25 * years.number) asc
+            order by years.number desc, abs(date_diff('day', before.observation_date, newest.observation_date) - 365.25 * years.number) asc
         ) = 1
 ),
 

@@ -109,8 +109,8 @@ of_universe as (
     from index_price_on_day as price
     inner join index_earnings_on_day as earnings on price.observation_date = earnings.observation_date
     where
-        price.observation_date - price.price_date <= {{ settings.price_days }}
-        and earnings.observation_date - earnings.earnings_date <= {{ settings.earnings_days }}
+        date_diff('day', price.price_date, price.observation_date) <= {{ settings.price_days }}
+        and date_diff('day', earnings.earnings_date, earnings.observation_date) <= {{ settings.earnings_days }}
     union all by name
     select
         observation_date,
@@ -125,14 +125,14 @@ of_universe as (
         file_id,
         row_key
     from multiple_on_day
-    where observation_date - multiple_date <= {{ settings.published_days }}
+    where date_diff('day', multiple_date, observation_date) <= {{ settings.published_days }}
 ),
 
 -- the last session up to the day so many years before
 with_comparison as (
     select
         now.*,
-        case when now.earlier_day - before.observation_date <= {{ settings.price_days }} then before.observation_date end as comparison_date,
+        case when date_diff('day', before.observation_date, now.earlier_day) <= {{ settings.price_days }} then before.observation_date end as comparison_date,
         before.median_pe as before_median_pe,
         before.weighted_pe as before_weighted_pe,
         before.market_value_usd as before_market_value_usd

@@ -10,7 +10,7 @@ renamed as (
         observation_date,
         product,
         expiration_date,
-        expiration_date - observation_date as days_to_expiration,
+        date_diff('day', observation_date, expiration_date) as days_to_expiration,
         regexp_matches(symbol, '^VXM?[0-9]{2}/') as is_weekly,
         settlement_price,
         {{ lineage(['symbol', 'observation_date']) }}

@@ -11,7 +11,7 @@ renamed as (
         manager_name,
         last_day(period_of_report) as observation_date,
         filing_date,
-        filing_date - last_day(period_of_report) as days_to_file,
+        date_diff('day', last_day(period_of_report), filing_date) as days_to_file,
         upper(submission_type) as submission_type,
         upper(report_type) as report_type,
         upper(submission_type) like '13F-NT%' as is_notice,

@@ -1,0 +1,138 @@
+"""The SQL models on Apache Spark: the same dbt project, target `spark`, over the same tables as Parquet.
+
+`python -m warehouse.spark FOLDER [--master local[2]]` takes the raw tables of a home, builds every SQL model from them and leaves the
+tables in the folder. Loading, gates, Python models and publishing stay where they are, on one machine with DuckDB; docs/spark.md says why and how to move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import duckdb
+
+from warehouse.dbt import PROJECT, invoke
+from warehouse.settings import load_settings
+from warehouse.spark_dialect import FUNCTIONS, translate
+from warehouse.sql import literal, quote
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# what stands before the SQL of a model in a statement of target `spark` (macros/spark.sql)
+MARK = "/* translated below */"
+# what makes a session mean by a query what DuckDB means
+CONFIGURATION = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.ansi.enabled": "true",
+}
+
+
+def python_models() -> list[str]:
+    """Models that are Python and stay on one node: their tables are inputs on Spark."""
+    return sorted(path.stem for path in (PROJECT / "models").rglob("*.py"))
+
+
+def export(warehouse: Path, folder: Path, models: Sequence[str] = ()) -> list[str]:
+    """Write what the SQL models read and Spark does not build as Parquet: raw and meta tables, seeds, the tables of Python models and of `models`.
+
+    Returns their names, `<schema>.<table>`; each is a file `<folder>/<schema>/<table>.parquet`.
+    """
+    kept = ", ".join(literal(name) for name in [*python_models(), *models])
+    names = []
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = current_database() "
+            f"and (schema_name in ('raw', 'meta', 'staging') or schema_name = 'intermediate' and table_name in ({kept})) order by all"
+        ).fetchall()
+        for schema, table in tables:
+            (folder / schema).mkdir(parents=True, exist_ok=True)
+            file = folder / schema / f"{table}.parquet"
+            connection.execute(f"copy (select * from {quote(schema)}.{quote(table)}) to {literal(str(file))} (format parquet)")
+            names.append(f"{schema}.{table}")
+    return names
+
+
+def open_session(folder: Path, master: str | None = None) -> SparkSession:
+    """A session whose tables lie in a folder; where `SPARK_REMOTE` is set, one of that Spark Connect server."""
+    from pyspark.sql import SparkSession
+
+    builder: Any = SparkSession.builder.appName("ebbtide")
+    if master is not None:
+        builder = builder.master(master).config("spark.ui.enabled", "false").config("spark.sql.warehouse.dir", str(folder.resolve()))
+        # tables of the sample world are small, and a partition costs a task
+        builder = builder.config("spark.sql.shuffle.partitions", "4")
+    for name, value in CONFIGURATION.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def register(session: SparkSession, folder: Path, names: Sequence[str]) -> None:
+    """Make the exported files tables of the session, and the functions the translated SQL calls known to it."""
+    for schema in sorted({name.split(".")[0] for name in names}):
+        session.sql(f"create schema if not exists {schema}")
+    for name in names:
+        schema, table = name.split(".")
+        session.sql(f"create table {schema}.`{table}` using parquet location {literal(str((folder / schema / f'{table}.parquet').resolve()))}")
+    for name, body in FUNCTIONS.items():
+        session.sql(f"create or replace function default.{name} {body}")
+
+
+@contextmanager
+def translated(session: SparkSession) -> Iterator[None]:
+    """While it lasts, dbt-spark hands its statements to this session, those of models in Spark's words."""
+    from dbt.adapters.spark.impl import SparkAdapter
+    from dbt.adapters.spark.relation import SparkRelation
+    from dbt.adapters.spark.session import Cursor
+
+    def execute(cursor: Any, sql: str, *parameters: Any) -> None:
+        before, mark, query = (sql % parameters if parameters else sql).partition(MARK)
+        cursor._df = session.sql(f"{before}{translate(query, lambda table: session.table(table).columns)}" if mark else before)
+
+    def without_database(relation: Any) -> None:
+        # sources name DuckDB's catalogue; Spark's adapter has no place for one
+        relation.path.database = None
+
+    kept = Cursor.execute, SparkRelation.__post_init__
+    Cursor.execute, SparkRelation.__post_init__ = execute, without_database
+    try:
+        yield
+    finally:
+        Cursor.execute, SparkRelation.__post_init__ = kept
+
+
+def build(session: SparkSession, folder: Path, select: Sequence[str] = (), *, command: str = "run") -> None:
+    """Build the SQL models in the session: all of them, or those of a dbt selection. The tables of Python models must be registered.
+
+    Raises
+    ------
+    DbtFailed
+        When a model fails; the message names each with what Spark says about it.
+    """
+    with translated(session):
+        invoke(
+            [command, "--target", "spark", *(["--select", *select] if select else []), "--exclude", *python_models()],
+            folder / "dbt",
+            {},
+        )
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--master", default="local[*]", show_default=True, help="Spark in this process.")
+@click.option("--select", multiple=True, help="Models to build, in dbt's words; without it all.")
+def main(folder: Path, master: str, select: tuple[str, ...]) -> None:
+    """Build the SQL models on Spark from the raw tables of EBBTIDE_HOME; the tables lie in FOLDER."""
+    names = export(load_settings().warehouse_path, folder / "input")
+    session = open_session(folder / "tables", master)
+    register(session, folder / "input", names)
+    build(session, folder, select)
+
+
+if __name__ == "__main__":
+    main()
