@@ -20,6 +20,7 @@ def spark(sql: str) -> str:
         ("select a / 0.5 from s.t", "SELECT a / CAST(0.5 AS DOUBLE) FROM s.t"),
         ("select date_diff('day', a, b) from s.t", "SELECT CAST(DATEDIFF(CAST(b AS DATE), CAST(a AS DATE)) AS BIGINT) FROM s.t"),
         ("select date_trunc('month', a) from s.t", "SELECT TRUNC(a, 'MONTH') FROM s.t"),
+        ("select isodow(a) from s.t", "SELECT (WEEKDAY(a) + 1) FROM s.t"),
         ("select row(a, b) from s.t", "SELECT STRUCT(a, b) FROM s.t"),
         ("select arg_max(a, b) from s.t", "SELECT MAX_BY(a, IF(NOT a IS NULL, b, NULL)) FROM s.t"),
         # descending, nulls are last without a word
@@ -29,7 +30,7 @@ def spark(sql: str) -> str:
         ("select * replace (a + 1 as a) from s.t", "SELECT a + 1 AS a, `b` FROM s.t"),
         (
             "select rank(order by a) over (order by b rows between 3 preceding and current row) from s.t",
-            "SELECT 1 + SIZE(FILTER(COLLECT_LIST(a) OVER (ORDER BY b NULLS LAST ROWS BETWEEN 3 PRECEDING AND CURRENT ROW), each -> each < a)) FROM s.t",
+            "SELECT 1 + SIZE(FILTER(COLLECT_LIST(a) OVER (ORDER BY b NULLS LAST rows BETWEEN 3 preceding AND CURRENT ROW), each -> each < a)) FROM s.t",
         ),
         (
             "select format('{} of {:.1f}%', a, b) from s.t",
@@ -55,7 +56,9 @@ def test_union_by_name_writes_out_the_columns_of_tables_and_common_tables() -> N
     )
 
 
-@pytest.mark.parametrize("sql", ["select date_diff('week', a, b) from s.t", "select format('{:x}', a) from s.t", "select *, unnest([1]) as v, unnest([2]) as w from s.t"])
+@pytest.mark.parametrize(
+    "sql", ["select date_diff('week', a, b) from s.t", "select format('{:x}', a) from s.t", "select *, unnest([1]) as v, unnest([2]) as w from s.t"]
+)
 def test_a_form_without_translation_is_named(sql: str) -> None:
     with pytest.raises(UntranslatableSql):
         spark(sql)

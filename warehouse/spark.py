@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import click
 import duckdb
@@ -86,7 +87,6 @@ def register(session: SparkSession, folder: Path, names: Sequence[str]) -> None:
 @contextmanager
 def translated(session: SparkSession) -> Iterator[None]:
     """While it lasts, dbt-spark hands its statements to this session, those of models in Spark's words."""
-    from dbt.adapters.spark.impl import SparkAdapter
     from dbt.adapters.spark.relation import SparkRelation
     from dbt.adapters.spark.session import Cursor
 
@@ -98,12 +98,8 @@ def translated(session: SparkSession) -> Iterator[None]:
         # sources name DuckDB's catalogue; Spark's adapter has no place for one
         relation.path.database = None
 
-    kept = Cursor.execute, SparkRelation.__post_init__
-    Cursor.execute, SparkRelation.__post_init__ = execute, without_database
-    try:
+    with patch.object(Cursor, "execute", execute), patch.object(SparkRelation, "__post_init__", without_database):
         yield
-    finally:
-        Cursor.execute, SparkRelation.__post_init__ = kept
 
 
 def build(session: SparkSession, folder: Path, select: Sequence[str] = (), *, command: str = "run") -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import sqlglot
 from sqlglot import exp, transforms
 from sqlglot.dialects.spark import Spark
+from sqlglot.generators.spark import SparkGenerator
 
 # functions that models call and Spark lacks, as functions of Spark's own SQL
 FUNCTIONS = {
@@ -41,9 +43,9 @@ class UntranslatableSql(ValueError):
 
 
 class _Spark(Spark):
-    class Generator(Spark.Generator):
-        # Spark has `qualify` since 4.1
-        TRANSFORMS = {**Spark.Generator.TRANSFORMS, exp.Select: transforms.preprocess([transforms.unnest_to_explode, transforms.any_to_exists])}
+    class Generator(SparkGenerator):
+        # Spark 4.3 has `qualify`, which sqlglot would write as a subquery
+        TRANSFORMS: ClassVar = {**SparkGenerator.TRANSFORMS, exp.Select: transforms.preprocess([transforms.unnest_to_explode, transforms.any_to_exists])}
 
 
 def translate(sql: str, columns: Columns) -> str:
@@ -73,7 +75,7 @@ def translate(sql: str, columns: Columns) -> str:
     return tree.sql(dialect=_Spark, unsupported_level=sqlglot.ErrorLevel.IGNORE, comments=False)
 
 
-def _name_columns(tree: exp.Expression, columns: Columns) -> None:
+def _name_columns(tree: exp.Expr, columns: Columns) -> None:
     """Write out the columns where Spark goes by position (`union by name`) or has no star (`* replace`)."""
     for union in reversed(list(tree.find_all(exp.SetOperation))):
         if union.args.get("by_name"):
@@ -97,7 +99,7 @@ def _name_columns(tree: exp.Expression, columns: Columns) -> None:
                 select.set("expressions", [*select.expressions[:at], *listed, *select.expressions[at + 1 :]])
 
 
-def _columns_of(query: exp.Expression, columns: Columns) -> list[str]:
+def _columns_of(query: exp.Expr, columns: Columns) -> list[str]:
     if isinstance(query, exp.Subquery):
         return _columns_of(query.this, columns)
     if isinstance(query, exp.SetOperation):
@@ -108,17 +110,17 @@ def _columns_of(query: exp.Expression, columns: Columns) -> list[str]:
         return columns(f"{query.db}.{query.name}") if common is None else _columns_of(common, columns)
     if not isinstance(query, exp.Select):
         raise UntranslatableSql(f"the columns of {query.sql(dialect='duckdb')[:200]} cannot be told")
-    names = []
+    names: list[str] = []
     for projection in query.expressions:
         names += _star_columns(query, projection, columns) if projection.is_star else [projection.alias_or_name]
     return names
 
 
-def _star_columns(select: exp.Select, projection: exp.Expression, columns: Columns) -> list[str]:
+def _star_columns(select: exp.Select, projection: exp.Expr, columns: Columns) -> list[str]:
     star = projection if isinstance(projection, exp.Star) else projection.this
     names: list[str] = []
     for source in _sources(select):
-        if isinstance(projection, exp.Star) or source.alias_or_name == projection.table:
+        if isinstance(projection, exp.Star) or source.alias_or_name == projection.text("table"):
             alias = source.args.get("alias")
             listed = [column.name for column in alias.columns] if alias else []
             names += [name for name in listed or _columns_of(source, columns) if name not in names]
@@ -126,7 +128,7 @@ def _star_columns(select: exp.Select, projection: exp.Expression, columns: Colum
     return [name for name in names if name not in left_out]
 
 
-def _sources(select: exp.Select) -> Iterator[exp.Expression]:
+def _sources(select: exp.Select) -> Iterator[exp.Expr]:
     origin = select.args.get("from_") or select.args.get("from")
     if origin is not None:
         yield origin.this
@@ -134,7 +136,7 @@ def _sources(select: exp.Select) -> Iterator[exp.Expression]:
         yield join.this
 
 
-def _common_table(node: exp.Expression, name: str) -> exp.Expression | None:
+def _common_table(node: exp.Expr, name: str) -> exp.Expr | None:
     """The common table expression that a name means where it stands."""
     inside = node
     while node.parent is not None:
@@ -143,11 +145,12 @@ def _common_table(node: exp.Expression, name: str) -> exp.Expression | None:
         if with_ is not None:
             for common in reversed(with_.expressions):
                 if common.alias == name and common is not inside:
-                    return common.this
+                    found: exp.Expr = common.this
+                    return found
     return None
 
 
-def _rewrite(node: exp.Expression) -> exp.Expression:
+def _rewrite(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Table) and node.args.get("catalog"):
         # Spark has one catalogue here
         node.set("catalog", None)
@@ -163,7 +166,7 @@ def _rewrite(node: exp.Expression) -> exp.Expression:
         return _arg_max(node)
     elif _is_call(node, "row"):
         return exp.Anonymous(this="struct", expressions=node.expressions)
-    elif _is_call(node, "mad") and not isinstance(node.parent, exp.Window) or isinstance(node, exp.Window) and _is_call(node.this, "mad"):
+    elif _aggregates(node, "mad"):
         return _over_list(node, "median_absolute_deviation_of({})")
     elif isinstance(node, exp.Window) and isinstance(node.this, (exp.Rank, exp.CumeDist)) and node.this.find(exp.Order):
         return _rank_in_frame(node)
@@ -172,11 +175,13 @@ def _rewrite(node: exp.Expression) -> exp.Expression:
         return exp.Explode(this=exp.cast(node.this.this, exp.DataType(this=exp.DType.ARRAY, expressions=[node.to], nested=True)))
     elif isinstance(node, exp.Select):
         return _zip_lists(node)
+    elif isinstance(node, exp.DayOfWeekIso):
+        return exp.Paren(this=exp.Add(this=_function("weekday", node.this.copy()), expression=exp.Literal.number(1)))
     elif isinstance(node, exp.Format):
         return _format(node)
-    elif _is_call(node, "timezone"):
+    elif isinstance(node, exp.Anonymous) and _is_call(node, "timezone"):
         return _time_zone(node)
-    elif _is_call(node, "product") and not isinstance(node.parent, exp.Window) or isinstance(node, exp.Window) and _is_call(node.this, "product"):
+    elif _aggregates(node, "product"):
         return _over_list(node, "aggregate({}, 1D, (total, each) -> total * each)")
     elif _is_call(node, "list_inner_product"):
         left, right = (each.sql(_Spark) for each in node.expressions)
@@ -188,41 +193,48 @@ def _rewrite(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _is_call(node: exp.Expression, name: str) -> bool:
+def _is_call(node: exp.Expr, name: str) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.lower() == name
 
 
-def _as_date(node: exp.Expression) -> exp.Expression:
+def _aggregates(node: exp.Expr, name: str) -> bool:
+    """Whether a node is a call of an aggregate, with its window where it has one."""
+    if isinstance(node, exp.Window):
+        return _is_call(node.this, name)
+    return _is_call(node, name) and not isinstance(node.parent, exp.Window)
+
+
+def _as_date(node: exp.Expr) -> exp.Expr:
     return exp.cast(node.copy(), "date")
 
 
-def _function(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+def _function(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _date_diff(node: exp.DateDiff) -> exp.Expression:
+def _date_diff(node: exp.DateDiff) -> exp.Expr:
     """Boundaries of the unit between two moments, as DuckDB counts; Spark counts whole units."""
     unit = node.text("unit").lower()
     later, earlier = node.this, node.expression
     if unit == "day":
         return exp.cast(_function("datediff", _as_date(later), _as_date(earlier)), "bigint")
     if unit == "month":
-        first, last = (exp.Paren(this=sqlglot.parse_one(f"12 * year({d}) + month({d})", read="spark")) for d in (earlier.sql("spark"), later.sql("spark")))
-        return exp.Paren(this=exp.cast(exp.Sub(this=last, expression=first), "bigint"))
+        first, last = (f"12 * year({moment}) + month({moment})" for moment in (earlier.sql(_Spark), later.sql(_Spark)))
+        return _parsed(f"cast(({last}) - ({first}) as bigint)")
     if unit == "second":
-        first, last = (_function("date_trunc", exp.Literal.string("SECOND"), each.copy()) for each in (earlier, later))
-        return _function("timestampdiff", exp.var("SECOND"), first, last)
+        whole = [_function("date_trunc", exp.Literal.string("SECOND"), each.copy()) for each in (earlier, later)]
+        return _function("timestampdiff", exp.var("SECOND"), *whole)
     raise UntranslatableSql(f"date_diff by {unit} has no translation")
 
 
-def _date_trunc(node: exp.DateTrunc | exp.TimestampTrunc) -> exp.Expression:
+def _date_trunc(node: exp.DateTrunc | exp.TimestampTrunc) -> exp.Expr:
     unit = node.text("unit").upper()
     if unit in {"WEEK", "MONTH", "QUARTER", "YEAR"} or unit.startswith("WEEK"):
         return _function("trunc", node.this.copy(), exp.Literal.string(unit.split("(")[0]))
     return exp.cast(_function("date_trunc", exp.Literal.string(unit), node.this.copy()), "timestamp_ntz")
 
 
-def _arg_max(node: exp.ArgMax | exp.ArgMin) -> exp.Expression:
+def _arg_max(node: exp.ArgMax | exp.ArgMin) -> exp.Expr:
     """DuckDB's passes over rows whose argument is null."""
     name = "max_by" if isinstance(node, exp.ArgMax) else "min_by"
     by = node.expression.copy()
@@ -230,14 +242,14 @@ def _arg_max(node: exp.ArgMax | exp.ArgMin) -> exp.Expression:
     return _function(name, node.this.copy(), exp.If(this=condition, true=by, false=exp.null()))
 
 
-def _parsed(sql: str) -> exp.Expression:
+def _parsed(sql: str) -> exp.Expr:
     return sqlglot.parse_one(sql, read="spark")
 
 
-def _over_list(node: exp.Expression, form: str) -> exp.Expression:
+def _over_list(node: exp.Expr, form: str) -> exp.Expr:
     """An aggregate that Spark lacks, as an expression over the list of the values of its group or frame, which stands at `{}`."""
     call = node.this if isinstance(node, exp.Window) else node
-    listed: exp.Expression = _function("collect_list", call.expressions[0].copy())
+    listed: exp.Expr = _function("collect_list", call.expressions[0].copy())
     if isinstance(node, exp.Window):
         window = node.copy()
         window.set("this", listed)
@@ -245,7 +257,7 @@ def _over_list(node: exp.Expression, form: str) -> exp.Expression:
     return _parsed(form.format(listed.sql(_Spark)))
 
 
-def _rank_in_frame(node: exp.Window) -> exp.Expression:
+def _rank_in_frame(node: exp.Window) -> exp.Expr:
     """`rank(order by x)` and `cume_dist(order by x)` within the frame, as DuckDB has them; x is not null."""
     ordered = node.this.find(exp.Ordered)
     is_share = isinstance(node.this, exp.CumeDist)
@@ -257,7 +269,7 @@ def _rank_in_frame(node: exp.Window) -> exp.Expression:
     return _parsed(f"{counted} / size({listed.sql(_Spark)})" if is_share else f"1 + {counted}")
 
 
-def _format(node: exp.Format) -> exp.Expression:
+def _format(node: exp.Format) -> exp.Expr:
     """A text with places in braces, as its pieces one after the other."""
     values = iter(node.expressions)
     # texts and what stands in braces take turns
@@ -266,7 +278,7 @@ def _format(node: exp.Format) -> exp.Expression:
     return _function("concat", *pieces)
 
 
-def _shown(value: exp.Expression, specification: str) -> exp.Expression:
+def _shown(value: exp.Expr, specification: str) -> exp.Expr:
     """A value as a place in braces asks for it."""
     if not specification:
         return exp.cast(value.copy(), "text")
@@ -280,7 +292,7 @@ def _shown(value: exp.Expression, specification: str) -> exp.Expression:
     return _function("format_string", exp.Literal.string(f"%{grouped}.{digits}f"), number)
 
 
-def _time_zone(node: exp.Anonymous) -> exp.Expression:
+def _time_zone(node: exp.Anonymous) -> exp.Expr:
     """`timezone(zone, timezone('UTC', moment))`: a moment in UTC as the clock of a zone shows it."""
     zone, inner = node.expressions
     if not _is_call(inner, "timezone"):

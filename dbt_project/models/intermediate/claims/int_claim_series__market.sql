@@ -302,8 +302,8 @@ strongest_signal as (
         observation_date,
         count(*) as rows_behind,
         max(available_at) as available_at,
-        arg_max(file_id, abs(index_weight * z_score)) as file_id,
-        arg_max(row_key, abs(index_weight * z_score)) as row_key
+        arg_max(file_id, row(abs(index_weight * z_score), signal_id)) as file_id,
+        arg_max(row_key, row(abs(index_weight * z_score), signal_id)) as row_key
     from {{ ref('int_signal_daily') }}
     where is_core and z_score is not null
     group by observation_date

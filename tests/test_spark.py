@@ -1,0 +1,74 @@
+"""The heavy path on Apache Spark: lines of filings to manager rotation, and the history of signals. Skipped where there is no Spark."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.spark import differences
+from expectations.project import read_models
+from warehouse.dbt import DbtFailed
+from warehouse.spark import build, export, open_session, register
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytest.importorskip("pyspark", reason="the extra `spark` is not installed: .venv/bin/uv pip install --editable '.[spark]'")
+if shutil.which("java") is None:
+    pytest.skip("Spark needs Java 17 or later", allow_module_level=True)
+
+# from raw filings to what managers did
+ROTATION = [
+    "stg_price__daily",
+    "stg_sec__company_ticker",
+    "stg_sec__fail_to_deliver",
+    "stg_sec__form_13f_filing",
+    "stg_sec__form_13f_holding",
+    "int_form_13f_filing",
+    "int_security_identifier",
+    "int_manager_filer",
+    "int_manager_report",
+    "int_manager_report_position",
+    "int_form_13f_reference_price",
+    "int_quarter_end_price",
+    "int_manager_quarter",
+    "int_split_of_filers",
+    "fct_manager_position_quarterly",
+    "fct_manager_rotation_quarterly",
+]
+# from raw prices to signals of several kinds: revisions, several series, windows, the spread of 21 sessions
+SIGNALS = ["stg_cboe__index_level", "int_signal__vix_log", "int_signal__vix_term_slope", "int_signal__amihud_market"]
+# from the events of all signals to each day
+HISTORY = ["int_signal_event", "int_signal_observation", "int_signal_daily", "int_signal_score", "fct_signal_daily"]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory, sample_home: Path) -> Iterator[tuple[SparkSession, Path]]:
+    """A session that knows the raw tables and, as DuckDB has them, the models that are not built here."""
+    folder = tmp_path_factory.mktemp("spark")
+    given = [name for name, model in read_models().items() if model.layer == "intermediate" and name not in {*ROTATION, *SIGNALS, *HISTORY}]
+    names = export(sample_home / "warehouse.duckdb", folder / "input", given)
+    session = open_session(folder / "tables", "local[2]")
+    register(session, folder / "input", names)
+    yield session, folder
+    session.stop()
+
+
+@pytest.mark.parametrize("models", [ROTATION, SIGNALS, HISTORY], ids=["rotation", "signals", "history"])
+def test_models_are_equal_to_those_of_duckdb(models: list[str], session: tuple[SparkSession, Path], sample_home: Path) -> None:
+    spark, folder = session
+    build(spark, folder, models)
+    known = read_models()
+    found = differences(spark, folder / "rows", sample_home, [known[name] for name in models])
+    assert found == dict.fromkeys(models, "")
+
+
+def test_a_model_that_spark_cannot_run_is_named(session: tuple[SparkSession, Path]) -> None:
+    spark, folder = session
+    spark.sql("drop table raw.sec_13f_holding")
+    with pytest.raises(DbtFailed, match=r"stg_sec__form_13f_holding.*TABLE_OR_VIEW_NOT_FOUND"):
+        build(spark, folder, ["stg_sec__form_13f_holding"])
