@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 from airflow.sdk import Context, RetryDecision, RetryPolicy, chain, task, task_group
 
-from dags.assets import LANDED, PUBLISHED, QUALITY, RAW, say
+from dags.assets import LANDED, PUBLISHED, QUALITY, RAW, providers, say
+from warehouse.settings import load_settings
 
 
 class NetworkFaults(RetryPolicy):
@@ -76,17 +77,25 @@ def fetch(provider: str) -> Any:
     return fetch_provider()
 
 
-@task(
-    doc_md="Load landed files into `raw`: new and changed rows are added, rows that cannot be read are quarantined with a reason. "
-    "Runs when at least one provider was fetched.",
-    trigger_rule="all_done_min_one_success",
-)
-def load() -> dict[str, int]:
-    from warehouse import refresh
+def load() -> Any:
+    """The task that loads all feeds; in a lake, one task a provider, side by side."""
 
-    done = refresh.load(build_id=_build())
-    say(RAW, done)
-    return done
+    @task(
+        task_id="load",
+        doc_md="Load landed files into `raw`: new and changed rows are added, rows that cannot be read are quarantined with a reason. "
+        "Runs when at least one provider was fetched.",
+        trigger_rule="all_done_min_one_success",
+        map_index_template="{{ task.op_kwargs.get('provider') }}",
+    )
+    def load_feeds(provider: str | None = None) -> dict[str, int]:
+        from ingest.feeds import feeds_of
+        from warehouse import refresh
+
+        done = refresh.load(build_id=_build(), feeds=[feed.name for feed in feeds_of(provider)] if provider else None)
+        say(RAW, done)
+        return done
+
+    return load_feeds.expand(provider=providers()) if load_settings().uses_lake else load_feeds()
 
 
 def build(stage: Literal["staging", "marts"]) -> Any:

@@ -21,6 +21,7 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import duckdb_engine
 import sqlalchemy as sa
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.datasource.fluent import SQLDatasource
@@ -31,6 +32,8 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.query_metric_provider import QueryMetricProvider
 
 from expectations.check import SAMPLE_ROWS
+from warehouse.connection import open_database
+from warehouse.lake import Lake
 
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
@@ -55,7 +58,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
 
 
 class DuckDBDatasource(SQLDatasource):
-    """One DuckDB file as a data source; all of its queries go through one connection."""
+    """A database as a data source; all of its queries go through one connection."""
 
     type: Literal["duckdb"] = "duckdb"  # type: ignore[assignment]
 
@@ -71,8 +74,10 @@ class DuckDBDatasource(SQLDatasource):
         return self._execution_engine
 
 
-def add_read_only(context: Any, name: str, path: Path, *, memory_limit: str, threads: int, tables: Iterable[tuple[str, str]] = ()) -> DuckDBDatasource:
-    """Add the DuckDB file at `path` to the Great Expectations context, opened read-only with one connection.
+def add_read_only(
+    context: Any, name: str, database: Path | Lake, *, memory_limit: str, threads: int, tables: Iterable[tuple[str, str]] = ()
+) -> DuckDBDatasource:
+    """Add a DuckDB file, or the lake, to the Great Expectations context, opened read-only with one connection.
 
     `tables`, schema and name of each, become assets called `<schema>.<name>`; added one by one, each would write all of them anew into the context.
     Call `get_engine().dispose()` on the result when done: a file held read-only cannot be opened for writing by this process.
@@ -82,11 +87,13 @@ def add_read_only(context: Any, name: str, path: Path, *, memory_limit: str, thr
         warnings.filterwarnings("ignore", message=".*schema_name.*", category=DeprecationWarning)
         datasource = context.data_sources.add_duckdb(
             name,
-            connection_string=sa.URL.create("duckdb", database=str(path)).render_as_string(),
+            connection_string="duckdb:///",
             create_temp_table=False,
             assets=[TableAsset(name=f"{schema}.{table}", table_name=table, schema_name=schema) for schema, table in tables],
             kwargs={
-                "connect_args": {"read_only": True, "config": {"memory_limit": memory_limit, "threads": threads}},
+                "creator": lambda: duckdb_engine.ConnectionWrapper(
+                    open_database(database, read_only=True, config={"memory_limit": memory_limit, "threads": threads})
+                ),
                 "poolclass": sa.pool.StaticPool,
             },
         )

@@ -23,6 +23,7 @@ from xml.etree import ElementTree
 from expectations import history
 from expectations.check import SAMPLE_ROWS, STAGES, BuildBefore, BuildUnderCheck, FeedStatus, Severity, Stage, Suite
 from expectations.project import PROJECT
+from warehouse.connection import open_database
 from warehouse.sql import literal, quote
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from ingest.feed import Feed
+    from warehouse.lake import Lake
 
 # The first year for which trading days are known to the checks; no feed of a US exchange reaches further back.
 FIRST_TRADING_YEAR = 1990
@@ -105,7 +107,7 @@ class GateResult:
 def run_gate(
     stage: Stage,
     *,
-    warehouse: Path,
+    warehouse: Path | Lake,
     mart: Path | None = None,
     quality_dir: Path,
     feeds: Mapping[str, Feed] | None = None,
@@ -118,7 +120,7 @@ def run_gate(
     Parameters
     ----------
     warehouse
-        `warehouse.duckdb`, which no process may hold open for writing; results are appended to its `quality.validation_result`.
+        `warehouse.duckdb`, which no process may hold open for writing, or the lake; results are appended to its `quality.validation_result`.
     mart
         The file about to be published; needed by the marts gate.
     quality_dir
@@ -137,15 +139,15 @@ def run_gate(
         from ingest.feeds import FEEDS
 
         feeds = FEEDS
-    checked_file = warehouse
+    checked = warehouse
     if stage == "marts":
         if mart is None:
             raise ValueError("the marts gate needs the mart file")
-        checked_file = mart
-    build = read_build(warehouse, checked_file, feeds)
+        checked = mart
+    build = read_build(warehouse, checked, feeds)
     suites = stage_suites(stage, build, feeds, project)
     before = held_before(warehouse, stage, build.before)
-    results, pages = _validate(checked_file, suites, build.as_of, before, memory_limit, threads)
+    results, pages = _validate(checked, suites, build.as_of, before, memory_limit, threads)
     results = [*_skipped(suites), *results]
     checked_at = datetime.now(UTC).replace(tzinfo=None)
     rows = [_row(build.build_id, stage, result, checked_at) for result in results]
@@ -153,7 +155,7 @@ def run_gate(
 
     critical = sum(not r.success and r.severity == "critical" for r in results)
     if critical == 0:
-        _keep_history(warehouse, checked_file, build, stage, suites, memory_limit, threads)
+        _keep_history(warehouse, checked, build, stage, suites, memory_limit, threads)
     warned = sum(not r.success and r.severity == "warning" for r in results)
     quality_dir.mkdir(parents=True, exist_ok=True)
     _write_junit(quality_dir / f"{build.build_id}.{stage}.xml", stage, results)
@@ -175,17 +177,15 @@ def stage_suites(stage: Stage, build: BuildUnderCheck, feeds: Mapping[str, Feed]
     return marts.suites(build, feeds, project)
 
 
-def read_build(warehouse: Path, checked_file: Path, feeds: Mapping[str, Feed]) -> BuildUnderCheck:
-    """The build in progress, the status of each feed, and the tables of the file under check.
+def read_build(warehouse: Path | Lake, checked: Path | Lake, feeds: Mapping[str, Feed]) -> BuildUnderCheck:
+    """The build in progress, the status of each feed, and the tables of the database under check.
 
-    Raises GateError when a file or the row of `meta.build_in_progress` is missing.
+    Raises GateError when a database or the row of `meta.build_in_progress` is missing.
     """
-    import duckdb
-
-    for path in {warehouse, checked_file}:
-        if not path.exists():
-            raise GateError(f"{path} does not exist: run the stages before this gate first")
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    for database in {warehouse, checked}:
+        if not database.exists():
+            raise GateError(f"{database} does not exist: run the stages before this gate first")
+    with open_database(warehouse, read_only=True) as connection:
         tables = _columns(connection)
         if ("meta", "build_in_progress") not in tables:
             raise GateError(f"{warehouse} has no table meta.build_in_progress: no build has been opened")
@@ -201,8 +201,8 @@ def read_build(warehouse: Path, checked_file: Path, feeds: Mapping[str, Feed]) -
                 has_rows = connection.execute(f"select count(*) > 0 from raw.{quote(name)}").fetchall()[0][0]
                 loaded.update({name: True} if has_rows else {})
         before = _build_before(connection, tables, found[0][0])
-    if checked_file != warehouse:
-        with duckdb.connect(str(checked_file), read_only=True) as connection:
+    if checked != warehouse:
+        with open_database(checked, read_only=True) as connection:
             tables = _columns(connection)
     statuses: dict[str, FeedStatus] = dict.fromkeys(feeds, "absent")
     statuses.update({name: "landed" if was_loaded else "quarantined" for name, was_loaded in loaded.items()})
@@ -244,7 +244,7 @@ def _build_before(connection: duckdb.DuckDBPyConnection, tables: Iterable[tuple[
 
 
 def _validate(
-    path: Path, suites: Sequence[Suite], as_of: datetime, before: pyarrow.Table, memory_limit: str, threads: int
+    database: Path | Lake, suites: Sequence[Suite], as_of: datetime, before: pyarrow.Table, memory_limit: str, threads: int
 ) -> tuple[list[CheckResult], dict[str, str]]:
     """Results of the suites that run, and Great Expectations' page for each, by suite name."""
     to_run = [suite for suite in suites if suite.skipped is None]
@@ -262,7 +262,7 @@ def _validate(
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     tables = dict.fromkeys((suite.schema, suite.table) for suite in to_run)
-    datasource = add_read_only(context, "warehouse", path, memory_limit=memory_limit, threads=threads, tables=tables)
+    datasource = add_read_only(context, "warehouse", database, memory_limit=memory_limit, threads=threads, tables=tables)
     results: list[CheckResult] = []
     pages = {}
     run_id = RunIdentifier(run_time=datetime.now(UTC))
@@ -412,25 +412,23 @@ def _row(build_id: str, stage: Stage, result: CheckResult, checked_at: datetime)
     }
 
 
-def held_before(warehouse: Path, stage: Stage, before: BuildBefore | None) -> pyarrow.Table:
+def held_before(warehouse: Path | Lake, stage: Stage, before: BuildBefore | None) -> pyarrow.Table:
     """What the tables of a stage held in the build before, by year and column; no rows where there is none."""
-    import duckdb
-
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with open_database(warehouse, read_only=True) as connection:
         if before is None:
             empty = ", ".join(f"null::{kind} as {name}" for name, (kind, _) in history.COLUMNS.items())
             return connection.execute(f"select {empty} where false").to_arrow_table()
         return connection.execute("from quality.column_by_year where build_id = ? and stage = ?", [before.build_id, stage]).to_arrow_table()
 
 
-def _keep_history(warehouse: Path, checked_file: Path, build: BuildUnderCheck, stage: Stage, suites: Iterable[Suite], memory_limit: str, threads: int) -> None:
+def _keep_history(
+    warehouse: Path | Lake, checked: Path | Lake, build: BuildUnderCheck, stage: Stage, suites: Iterable[Suite], memory_limit: str, threads: int
+) -> None:
     """Keep what the checked tables hold, beside the figures of the build before, which a repeated gate needs again."""
-    import duckdb
-
-    with duckdb.connect(str(warehouse), config={"memory_limit": memory_limit, "threads": threads}) as connection:
+    with open_database(warehouse, config={"memory_limit": memory_limit, "threads": threads}) as connection:
         source = ""
-        if checked_file != warehouse:
-            connection.execute(f"attach {literal(checked_file)} as checked (read_only)")
+        if isinstance(checked, Path) and checked != warehouse:
+            connection.execute(f"attach {literal(checked)} as checked (read_only)")
             source = "checked."
         columns = ", ".join(f"{name} {kind}" for name, (kind, _) in history.COLUMNS.items())
         connection.execute("begin")
@@ -451,15 +449,14 @@ def _keep_history(warehouse: Path, checked_file: Path, build: BuildUnderCheck, s
         connection.execute("commit")
 
 
-def _write_rows(warehouse: Path, build_id: str, stage: Stage, rows: list[dict[str, Any]]) -> None:
+def _write_rows(warehouse: Path | Lake, build_id: str, stage: Stage, rows: list[dict[str, Any]]) -> None:
     """Replace the rows of this build and stage, so that a repeated gate leaves one set."""
-    import duckdb
     import pyarrow as pa
 
     arrow_types = {"VARCHAR": pa.string(), "BOOLEAN": pa.bool_(), "BIGINT": pa.int64(), "TIMESTAMP": pa.timestamp("us")}
     table = pa.Table.from_pylist(rows, pa.schema([(name, arrow_types[kind]) for name, (kind, _) in RESULT_COLUMNS.items()]))
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in RESULT_COLUMNS.items())
-    with duckdb.connect(str(warehouse)) as connection:
+    with open_database(warehouse) as connection:
         connection.register("checked", table)
         connection.execute("begin")
         connection.execute("create schema if not exists quality")

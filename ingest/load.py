@@ -48,6 +48,9 @@ _SLASHED = r"(\d{1,2})/(\d{1,2})/\d{4}\b.*"
 # A number whose commas separate thousands; in another, a comma may be a decimal comma, and taking it out would change the number.
 _THOUSANDS = r"[^0-9,]*\d{1,3}(,\d{3})+([^0-9,][^,]*)?"
 
+# How often a load gives way to the commits of others before it fails.
+CONFLICTS = 5
+
 # A file with fewer rows than this share of its previous edition is reported.
 SHRUNK = 0.98
 
@@ -143,7 +146,7 @@ def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], la
     if build_id:
         connection.execute("update meta.file set build_id = ? where build_id is null", [build_id])
     # one after the other: beside a second transaction, DuckDB keeps the memory of temporary tables that were replaced
-    outcomes = [outcome for feed in feeds for outcome in _load_feed(connection, feed, landing, build_id)]
+    outcomes = [outcome for feed in feeds for outcome in _load_feed_again(connection, feed, landing, build_id)]
     ids = [outcome.landed.file_id for outcome in outcomes]
     totals = connection.execute(
         """
@@ -155,6 +158,17 @@ def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], la
     ).fetchone()
     assert totals is not None
     return LoadSummary(*(int(total) for total in totals))
+
+
+def _load_feed_again(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, build_id: str | None) -> list[FileOutcome]:
+    """Load a feed, once more where a load of another feed has committed to the same records of files meanwhile, which can happen in a lake only."""
+    for _ in range(CONFLICTS):
+        try:
+            return _load_feed(connection, feed, landing, build_id)
+        except duckdb.TransactionException as error:
+            if "conflict" not in str(error).lower():
+                raise
+    return _load_feed(connection, feed, landing, build_id)
 
 
 def _landed(landing: Landing, feed: Feed) -> list[Landed]:

@@ -293,13 +293,13 @@ def feeds(as_json: bool, provider: str | None) -> None:
     from ingest.endpoint import endpoints
     from ingest.feeds import FEEDS, PROVIDERS, provider_of
     from warehouse.build import feed_status
-    from warehouse.connection import connect
+    from warehouse.connection import connect, exists
 
     if provider and provider not in PROVIDERS:
         raise unknown("provider", provider, PROVIDERS)
     settings = load_settings()
     status: dict[str, dict[str, Any]] = {}
-    if settings.warehouse_path.exists():
+    if exists(settings):
         with connect(settings, read_only=True) as connection:
             moment = connection.execute("select as_of from meta.build_in_progress").fetchone()
             if moment:
@@ -527,7 +527,7 @@ def gate(stage: Literal["raw", "staging", "marts"], as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from warehouse.connection import connect, writer_lock
+    from warehouse.connection import connect, warehouse_of, writer_lock
     from warehouse.progress import working
 
     settings = load_settings()
@@ -538,7 +538,7 @@ def gate(stage: Literal["raw", "staging", "marts"], as_json: bool) -> None:
 
         result = run_gate(
             stage,
-            warehouse=settings.warehouse_path,
+            warehouse=warehouse_of(settings),
             mart=settings.current_path.resolve() if stage == "marts" else None,
             quality_dir=settings.quality_dir,
         )
@@ -791,6 +791,64 @@ def _decide(
     click.echo("Next: make refresh shows readers what changed")
 
 
+@main.group()
+def lake() -> None:
+    """The lake of several machines, where EBBTIDE_LAKE_URL names one: what it keeps, and its upkeep.
+
+    \b
+    Examples:
+      ebbtide lake builds
+      ebbtide lake maintain
+    """
+
+
+def _lake_settings() -> Settings:
+    """Settings that name a lake. Raises WrongUse when they do not."""
+    settings = load_settings()
+    if not settings.uses_lake:
+        raise wrong_use("EBBTIDE_LAKE_URL is not set: the warehouse of this home is a file; see docs/lake.md")
+    return settings
+
+
+@lake.command("builds")
+@JSON_OPTION
+@checked
+def lake_builds(as_json: bool) -> None:
+    """Builds whose state of the whole lake (raw, staging, marts) can still be read, with the number of its snapshot.
+
+    \b
+    Examples:
+      ebbtide lake builds
+      ebbtide lake builds --json
+    """
+    from warehouse.connection import connect
+    from warehouse.lake import published_snapshots
+
+    with connect(_lake_settings(), read_only=True) as connection:
+        rows = [(each.build_id, each.snapshot, each.committed_at) for each in published_snapshots(connection)]
+    show(("build_id", "snapshot", "committed_at"), rows, as_json)
+
+
+@lake.command("maintain")
+@JSON_OPTION
+@checked
+def lake_maintain(as_json: bool) -> None:
+    """Expire states older than EBBTIDE_LAKE_KEEP_DAYS but those of kept builds, merge small files, delete files that nothing needs.
+
+    \b
+    Examples:
+      ebbtide lake maintain
+      ebbtide lake maintain --json
+    """
+    from warehouse.progress import working
+    from warehouse.refresh import maintain_lake
+
+    _lake_settings()
+    with working("Maintaining the lake"):
+        done = maintain_lake()
+    show(("what", "count"), [(name.replace("_", " "), count) for name, count in done.items()], as_json)
+
+
 @main.command(short_help="Settings, keys, disk, lock, last build, health of the feeds.")
 @JSON_OPTION
 @checked
@@ -815,7 +873,7 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
     from filelock import FileLock, Timeout
 
     from warehouse.build import code_version, feed_status
-    from warehouse.connection import connect, describe_holder
+    from warehouse.connection import connect, describe_holder, exists, warehouse_of
     from warehouse.publish import published_builds
     from warehouse.refresh import failed_fetches
 
@@ -832,7 +890,9 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
     folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
     free = shutil.disk_usage(folder).free / 1e9
     found.append(("disk", "good" if free > 2 else "bad", f"{free:.1f} GB free in {folder}"))
-    if settings.lock_path.exists():
+    if settings.uses_lake:
+        found.append(("lake", "good", f"{warehouse_of(settings)}") if exists(settings) else ("lake", "missing", "run `make refresh`"))
+    elif settings.lock_path.exists():
         try:
             with FileLock(settings.lock_path, timeout=0):
                 found.append(("writer's lock", "good", "free"))
@@ -843,7 +903,7 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
     found.append(("published build", "good" if current else "missing", current[0].build_id if current else "run `make refresh`"))
     if settings.bi_postgres_url:
         found.append(("build in PostgreSQL", *_in_postgres(settings, current[0].build_id if current else None)))
-    if settings.warehouse_path.exists():
+    if exists(settings):
         with connect(settings, read_only=True) as connection:
             last = connection.execute("select build_id, status, message from meta.build order by build_id desc limit 1").fetchone()
             moment = connection.execute("select as_of from meta.build_in_progress").fetchone()

@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,38 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from warehouse.settings import Settings, WrongUse
+from warehouse.lake import Lake
+from warehouse.settings import Busy, Settings, WrongUse
 from warehouse.sql import literal, quote
 
-__all__ = ["Busy", "connect", "connect_published", "describe_holder", "held", "literal", "quote", "writer_lock"]
+__all__ = ["Busy", "connect", "connect_published", "describe_holder", "held", "literal", "open_database", "quote", "warehouse_of", "writer_lock"]
+
+
+def warehouse_of(settings: Settings) -> Path | Lake:
+    """Where raw, staging and intermediate tables are: the file of the home, or the lake of the settings."""
+    return Lake.of(settings) if settings.uses_lake else settings.warehouse_path
+
+
+def exists(settings: Settings) -> bool:
+    """Whether there is a warehouse."""
+    warehouse = warehouse_of(settings)
+    return warehouse.exists()
+
+
+def open_database(
+    database: Path | Lake, *, read_only: bool = False, config: dict[str, str | bool | int | float | list[str]] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A connection to a database file, or to the lake, whose tables are named without a catalogue; its name there is `warehouse`."""
+    if isinstance(database, Path):
+        return duckdb.connect(str(database), read_only=read_only, config=config or {})
+    connection = duckdb.connect(config=config or {})
+    try:
+        database.attach(connection, read_only=read_only)
+        connection.execute("use warehouse")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
@@ -27,7 +55,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
 
     Raises WrongUse when there is none to read, Busy when another process has it open, Damaged when it cannot be read.
     """
-    if read_only and not settings.warehouse_path.exists():
+    if read_only and not exists(settings):
         raise WrongUse(f"no warehouse in {settings.home} yet: run `make refresh` first")
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": settings.memory_limit,
@@ -35,7 +63,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
         "temp_directory": str(settings.spill_dir),
     }
     try:
-        connection = duckdb.connect(str(settings.warehouse_path), read_only=read_only, config=config)
+        connection = open_database(warehouse_of(settings), read_only=read_only, config=config)
     except duckdb.Error as error:
         raise _in_words(error, settings, settings.warehouse_path) from error
     try:
@@ -124,10 +152,6 @@ def connect_published(settings: Settings, path: Path | None = None) -> Iterator[
         connection.close()
 
 
-class Busy(WrongUse):
-    """Another process is writing; the message says which, what it does, and since when."""
-
-
 @contextmanager
 def held(path: Path, stage: str, wait_seconds: float = 0) -> Iterator[None]:
     """Hold a kernel lock; it falls with the process, so a killed owner leaves nothing to clear.
@@ -150,9 +174,13 @@ def held(path: Path, stage: str, wait_seconds: float = 0) -> Iterator[None]:
         lock.release()
 
 
-def writer_lock(settings: Settings, stage: str, wait_seconds: float = 0) -> AbstractContextManager[None]:
-    """Hold the lock of the writing stage of a home. Raises Busy when another process holds it longer than `wait_seconds`."""
-    return held(settings.lock_path, stage, wait_seconds)
+def writer_lock(settings: Settings, stage: str, wait_seconds: float = 0, feeds: Sequence[str] | None = None) -> AbstractContextManager[None]:
+    """Hold the lock of the writing stage of a home; in a lake, loads of different `feeds` hold it side by side.
+
+    Raises Busy when another process holds it longer than `wait_seconds`.
+    """
+    warehouse = warehouse_of(settings)
+    return held(settings.lock_path, stage, wait_seconds) if isinstance(warehouse, Path) else warehouse.held(stage, wait_seconds, feeds)
 
 
 def describe_holder(holder: Path) -> str:

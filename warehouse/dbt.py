@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from warehouse.lake import Lake
+
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 SIGNALS = PROJECT / "seeds" / "staging" / "signal.csv"
 
@@ -21,10 +23,10 @@ class DbtFailed(Exception):
     """A dbt run failed; the message names each failing node with what dbt says about it."""
 
 
-def run_dbt(args: Sequence[str], *, warehouse: Path, mart: Path, quiet: bool = True, target: Path | None = None) -> None:
+def run_dbt(args: Sequence[str], *, warehouse: Path | Lake, mart: Path, quiet: bool = True, target: Path | None = None) -> None:
     """Run one dbt command, for example `["build", "--select", "staging", "intermediate"]`.
 
-    Compiled files, the parse cache and logs go to `target` (default: folder `dbt` beside the warehouse file), never into the
+    Compiled files, the parse cache and logs go to `target` (default: folder `dbt` beside the file of the warehouse, or of the marts), never into the
     project folder. The cache there makes later runs parse only what changed.
 
     Parameters
@@ -32,7 +34,7 @@ def run_dbt(args: Sequence[str], *, warehouse: Path, mart: Path, quiet: bool = T
     args
         dbt's arguments, without those about folders.
     warehouse
-        Database file that holds `raw`; its name without suffix must be `warehouse`, as the sources say.
+        Database file that holds `raw`; its name without suffix must be `warehouse`, as the sources say. Or the lake of the settings.
     mart
         Database file the marts are written to; created when absent.
     quiet
@@ -45,20 +47,23 @@ def run_dbt(args: Sequence[str], *, warehouse: Path, mart: Path, quiet: bool = T
     ValueError
         When the warehouse file has another name.
     """
-    if warehouse.stem != "warehouse":
+    if isinstance(warehouse, Path) and warehouse.stem != "warehouse":
         raise ValueError(f"the warehouse file must be called warehouse.duckdb, not {warehouse.name}")
-    environment = {"EBBTIDE_WAREHOUSE": str(warehouse.resolve()), "EBBTIDE_MART": str(mart.resolve())}
+    environment = {"EBBTIDE_MART": str(mart.resolve())}
+    folder = target or (warehouse if isinstance(warehouse, Path) else mart).parent / "dbt"
+    if isinstance(warehouse, Path):
+        environment["EBBTIDE_WAREHOUSE"] = str(warehouse.resolve())
     # imported here: dbt takes seconds to import, and most commands never run it
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     try:
-        invoke(args, target or warehouse.parent / "dbt", environment, quiet=quiet)
+        invoke(args, "duckdb" if isinstance(warehouse, Path) else "lake", folder, environment, quiet=quiet)
     finally:
         DuckDBConnectionManager.close_all_connections()
 
 
-def invoke(args: Sequence[str], folder: Path, environment: dict[str, str], *, quiet: bool = True) -> None:
-    """One call of dbt on this project, whatever the target; what it writes but tables goes to the folder.
+def invoke(args: Sequence[str], target: str, folder: Path, environment: dict[str, str], *, quiet: bool = True) -> None:
+    """One call of dbt on this project with a target of profiles.yml; what it writes but tables goes to the folder.
 
     Raises
     ------
@@ -73,6 +78,8 @@ def invoke(args: Sequence[str], folder: Path, environment: dict[str, str], *, qu
         "--log-level-file",
         "none",
         *args,
+        "--target",
+        target,
         "--vars",
         json.dumps({"measured_signals": measured_signals()}),
         "--project-dir",

@@ -17,7 +17,8 @@ from typing import Any
 import duckdb
 
 from warehouse.build import BUILD_PATTERN, build_in_progress, create_record, feed_status, finish_build
-from warehouse.connection import connect, literal, quote
+from warehouse.connection import connect, literal, quote, transaction
+from warehouse.lake import Lake, publish_marts, restore_marts
 from warehouse.settings import Settings, WrongUse
 
 # Comments of the tables that are copied into every published file beside the marts: table, then its columns.
@@ -161,6 +162,9 @@ def publish_build(settings: Settings, manifest: Path) -> Path:
         )
         _comment_record(connection)
         _export_parquet(connection, settings.published_dir / build_id)
+        if settings.uses_lake:
+            with transaction(connection):
+                publish_marts(connection, build_id, "mart")
         connection.execute("checkpoint mart")
         connection.execute("detach mart")
         target = settings.published_dir / f"{build_id}.duckdb"
@@ -339,10 +343,13 @@ def published_builds(settings: Settings) -> list[PublishedBuild]:
 
 
 def rollback(settings: Settings, build_id: str) -> None:
-    """Make a kept build the current one again. Raises WrongUse when it is not kept."""
+    """Make a kept build the current one again, in the lake, too. Raises WrongUse when it is not kept, LakeFailed when the lake has given it up."""
     kept = [build.build_id for build in published_builds(settings)]
     if build_id not in kept:
         raise WrongUse(f"build {build_id} is not kept in {settings.published_dir}; kept builds: {', '.join(kept) or 'none'}")
+    if settings.uses_lake:
+        with connect(settings) as connection:
+            restore_marts(Lake.of(settings), connection, build_id)
     point_current_at(settings, build_id)
 
 

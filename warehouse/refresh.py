@@ -11,16 +11,16 @@ import json
 import math
 import os
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from ingest.secrets import holds_secret, masked
 from warehouse.build import build_in_progress, record_failure, start_build
-from warehouse.connection import Damaged, connect, connect_published, damage_in_words, is_damaged, literal, quote, writer_lock
+from warehouse.connection import Damaged, connect, connect_published, damage_in_words, is_damaged, literal, quote, warehouse_of, writer_lock
 from warehouse.disk import DiskFull, explained, is_full
 from warehouse.leftovers import clear_leftovers
 from warehouse.published import published_build
@@ -83,18 +83,20 @@ def faults_in_words(stage: str) -> Iterator[None]:
 def stage(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A stage that writes: it holds the writer's lock, and its failure is recorded with the build.
 
-    Called with a `build_id`, it raises Overtaken unless that build is the one in progress: no lock can be held from one task to the
-    next, so two refreshes that take turns are told apart by their builds. Raises DiskFull when there is no room.
+    Called with `feeds`, it works on these only, in a lake beside others. Called with a `build_id`, it raises Overtaken unless that build is the one
+    in progress: no lock can be held from one task to the next, so two refreshes that take turns are told apart by their builds. Raises DiskFull when
+    there is no room.
     """
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             label = f"{name} {args[0]}" if args else name
+            feeds = cast("Sequence[str] | None", kwargs.get("feeds"))
             # around the lock too: who holds it is written beside it
             with faults_in_words(label):
                 settings = build_settings()
-                with writer_lock(settings, label, WAIT_SECONDS):
+                with writer_lock(settings, label, WAIT_SECONDS, feeds):
                     if build_id := kwargs.get("build_id"):
                         _check_in_progress(settings, str(build_id))
                     try:
@@ -233,8 +235,11 @@ def _fetch(name: str, start: date | None, end: date | None, *, again: bool) -> d
 
 
 @stage("load")
-def load(*, build_id: str | None = None) -> dict[str, int]:
-    """Load what has landed into the raw tables. Returns files and rows."""
+def load(*, build_id: str | None = None, feeds: Sequence[str] | None = None) -> dict[str, int]:
+    """Load what has landed, of all feeds or of some, into the raw tables. Returns files and rows.
+
+    In a lake, loads of different feeds may run at once, in processes of their own. Raises KeyError when there is no such feed.
+    """
     from ingest.feeds import FEEDS
     from ingest.landing import Landing
     from ingest.load import load_landed
@@ -245,8 +250,9 @@ def load(*, build_id: str | None = None) -> dict[str, int]:
         in_progress, as_of = build_in_progress(connection)
         if parent:
             return _copy_raw(connection, parent, as_of)
-        summary = load_landed(connection, list(FEEDS.values()), Landing(settings.landing_dir), in_progress)
-        if settings.source_kind == "replay":
+        chosen = list(FEEDS.values()) if feeds is None else [FEEDS[name] for name in feeds]
+        summary = load_landed(connection, chosen, Landing(settings.landing_dir), in_progress)
+        if settings.source_kind == "replay" and (feeds is None or next(iter(FEEDS)) in feeds):
             _record_unclaimed(connection, settings)
         return asdict(summary)
 
@@ -255,7 +261,12 @@ def _copy_raw(connection: Any, parent: Settings, as_of: datetime) -> dict[str, i
     """Raw rows and files of another home that were known at the as-of."""
     from ingest.feeds import FEEDS
 
-    connection.execute(f"attach {literal(parent.warehouse_path)} as parent (read_only)")
+    warehouse = warehouse_of(parent)
+    if isinstance(warehouse, Path):
+        connection.execute(f"attach {literal(warehouse)} as parent (read_only)")
+    else:
+        # what was loaded since is left out, too, where the lake is that old
+        warehouse.attach_as_of(connection, "parent", as_of)
     if not connection.execute("from duckdb_tables() where database_name = 'parent' and schema_name = 'meta' and table_name = 'decision'").fetchall():
         raise WrongUse(f"{parent.warehouse_path} was made by an older version: run `make refresh` without EBBTIDE_AS_OF once")
     rows = 0
@@ -293,7 +304,7 @@ def build_models(stage_name: Literal["staging", "marts"], *, build_id: str | Non
     select = ["resource_type:seed", "staging", "intermediate"] if stage_name == "staging" else ["marts"]
     run_dbt(
         ["build", "--select", *select, "--exclude-resource-type", "unit_test"],
-        warehouse=settings.warehouse_path,
+        warehouse=warehouse_of(settings),
         mart=settings.next_mart_path,
         target=settings.dbt_dir,
     )
@@ -307,7 +318,7 @@ def gate(stage_name: Literal["raw", "staging", "marts"], *, build_id: str | None
     settings = build_settings()
     result = run_gate(
         stage_name,
-        warehouse=settings.warehouse_path,
+        warehouse=warehouse_of(settings),
         mart=settings.next_mart_path if stage_name == "marts" else None,
         quality_dir=settings.quality_dir,
     )
@@ -323,6 +334,20 @@ def publish(*, build_id: str | None = None) -> str:
 
     settings = build_settings()
     return str(publish_build(settings, settings.dbt_dir / "manifest.json"))
+
+
+def maintain_lake() -> dict[str, Any]:
+    """Expire old states of the lake, merge small files, and delete files that nothing needs. Returns how many, or why that is not asked for.
+
+    Raises Busy when a stage is under way longer than a minute.
+    """
+    from warehouse.lake import maintain
+
+    settings = load_settings()
+    if not settings.uses_lake:
+        return {"not_asked": "EBBTIDE_LAKE_URL is not set"}
+    with writer_lock(settings, "maintain", WAIT_SECONDS), connect(settings) as connection:
+        return asdict(maintain(connection, settings.keep_builds, settings.lake_keep_days))
 
 
 def publish_to_postgres() -> dict[str, Any]:

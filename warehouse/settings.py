@@ -28,6 +28,10 @@ class WrongUse(Exception):
     """The command was used wrongly (exit code 2); the message says what to do instead."""
 
 
+class Busy(WrongUse):
+    """Another process is writing; the message says which, what it does, and since when."""
+
+
 class Settings(BaseSettings):
     """Settings, from environment variables with the prefix `EBBTIDE_`.
 
@@ -55,6 +59,19 @@ class Settings(BaseSettings):
     bi_postgres_url: SecretStr | None = Field(
         None, description="PostgreSQL database that shows the published build too, postgresql://USER:PASSWORD@HOST:PORT/DATABASE; see docs/bi.md"
     )
+    lake_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL database with the catalogue of a lake, postgresql://USER:PASSWORD@HOST:PORT/DATABASE; the warehouse is a lake then, "
+        "which several machines write and read; see docs/lake.md",
+    )
+    lake_data: str | None = Field(
+        None, description="where the Parquet of the lake lies: a folder that every machine sees, or s3://BUCKET/PREFIX; default the folder lake of the home"
+    )
+    lake_s3_key_id: SecretStr | None = Field(None, description="id of the key of that bucket")
+    lake_s3_secret: SecretStr | None = Field(None, description="the key of that bucket")
+    lake_s3_region: str = Field("us-east-1", description="region of that bucket")
+    lake_s3_endpoint: str | None = Field(None, description="where the bucket is when it is not Amazon's, https://HOST or http://HOST:PORT")
+    lake_keep_days: int = Field(30, ge=1, description="days for which maintenance keeps every state of the lake; those of kept builds stay longer")
     notify: str | None = Field(
         None,
         repr=False,
@@ -76,7 +93,7 @@ class Settings(BaseSettings):
                 raise ValueError("use package.module.Class or package.module.Class?name=value&name=value, separated by commas (%2C in a value)")
         return value
 
-    @field_validator("bi_postgres_url")
+    @field_validator("bi_postgres_url", "lake_url")
     @classmethod
     def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None or not value.get_secret_value():  # Compose passes an empty variable on as it stands
@@ -120,6 +137,11 @@ class Settings(BaseSettings):
     def warehouse_path(self) -> Path:
         """Raw, staging and intermediate tables: the writer's database."""
         return self.home / "warehouse.duckdb"
+
+    @property
+    def uses_lake(self) -> bool:
+        """Whether the warehouse is a lake; a build as of an earlier day is a file of its own all the same."""
+        return self.lake_url is not None and self.home.parent.name != "as_of"
 
     @property
     def spill_dir(self) -> Path:
@@ -177,7 +199,7 @@ class Settings(BaseSettings):
         for part in (self.notify or "").split(","):
             arguments = parse_qsl(part.partition("?")[2], keep_blank_values=True)
             found.extend(value for name, value in arguments if re.search(SECRET_ARGUMENT, name, re.IGNORECASE))
-        for address in [*getproxies().values(), self.bi_postgres_url.get_secret_value() if self.bi_postgres_url else ""]:
+        for address in [*getproxies().values(), *(url.get_secret_value() for url in (self.bi_postgres_url, self.lake_url) if url)]:
             login = urlsplit(address).netloc.rpartition("@")[0]
             password = login.partition(":")[2]
             found.extend(form for text in (login, password) if password for form in (text, unquote(text)))

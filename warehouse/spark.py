@@ -112,7 +112,8 @@ def build(session: SparkSession, folder: Path, select: Sequence[str] = (), *, co
     """
     with translated(session):
         invoke(
-            [command, "--target", "spark", *(["--select", *select] if select else []), "--exclude", *python_models()],
+            [command, *(["--select", *select] if select else []), "--exclude", *python_models()],
+            "spark",
             folder / "dbt",
             {},
         )
