@@ -6,11 +6,15 @@ the one to schedule another DAG on: its event carries the build and what it foun
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Asset, get_current_context
+
+# The typed settings would be imported by every reading of a DAG file.
+IN_LAKE = bool(os.environ.get("EBBTIDE_LAKE_URL"))
 
 FEEDS_DIR = Path(__file__).resolve().parent.parent / "ingest" / "feeds"
 

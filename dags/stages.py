@@ -17,8 +17,7 @@ from typing import Any, Literal
 
 from airflow.sdk import Context, RetryDecision, RetryPolicy, chain, task, task_group
 
-from dags.assets import LANDED, PUBLISHED, QUALITY, RAW, providers, say
-from warehouse.settings import load_settings
+from dags.assets import IN_LAKE, LANDED, PUBLISHED, QUALITY, RAW, providers, say
 
 
 class NetworkFaults(RetryPolicy):
@@ -35,7 +34,11 @@ class NetworkFaults(RetryPolicy):
         return RetryDecision.default() if passing and not lasting else RetryDecision.fail("not a fault of the network or the provider")
 
 
-FETCH_RETRIES: dict[str, Any] = {
+# Queues of executors that have them (docs/lake.md): what a worker must have to take a task.
+NETWORK, WAREHOUSE = "network", "warehouse"
+
+FETCHING: dict[str, Any] = {
+    "queue": NETWORK,
     "retries": 3,
     "retry_delay": timedelta(seconds=20),
     "retry_exponential_backoff": 3,  # waits 20 s, 1 min, 3 min
@@ -64,7 +67,7 @@ def fetch(provider: str) -> Any:
 
     doc = f"Fetch what is new from `{provider}` and land it byte for byte. No database is opened."
 
-    @task(task_id=provider, doc_md=doc, **FETCH_RETRIES)
+    @task(task_id=provider, doc_md=doc, **FETCHING)
     def fetch_provider() -> dict[str, Any]:
         from warehouse import refresh
         from warehouse.orchestration import hide_secrets
@@ -95,7 +98,7 @@ def load() -> Any:
         say(RAW, done)
         return done
 
-    return load_feeds.expand(provider=providers()) if load_settings().uses_lake else load_feeds()
+    return load_feeds.expand(provider=providers()) if IN_LAKE else load_feeds()
 
 
 def build(stage: Literal["staging", "marts"]) -> Any:

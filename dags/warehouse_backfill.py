@@ -9,7 +9,7 @@ import pendulum
 from airflow.sdk import Param, chain, dag, task, task_group
 
 from dags.assets import declare_assets, providers
-from dags.stages import FETCH_RETRIES, load_to_report, open_build, tell_failure
+from dags.stages import FETCHING, WAREHOUSE, load_to_report, open_build, tell_failure
 
 
 @dag(
@@ -19,7 +19,7 @@ from dags.stages import FETCH_RETRIES, load_to_report, open_build, tell_failure
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=pendulum.duration(hours=12),
-    default_args={"owner": "ebbtide", "on_failure_callback": tell_failure},
+    default_args={"owner": "ebbtide", "queue": WAREHOUSE, "on_failure_callback": tell_failure},
     tags=["ebbtide", "backfill"],
     params={
         "provider": Param(
@@ -90,7 +90,7 @@ def warehouse_backfill() -> None:
         doc_md="Fetch one piece and land it. No database is opened.",
         map_index_template="{{ task.op_kwargs['start'] }} to {{ task.op_kwargs['end'] }}",
         max_active_tis_per_dagrun=1,
-        **FETCH_RETRIES,
+        **FETCHING,
     )
     def fetch_piece(start: str, end: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         from warehouse import refresh

@@ -144,7 +144,7 @@ from warehouse.orchestration import run_dag
 
 wait = time.sleep
 time.sleep = lambda seconds: wait(min(seconds, 0.01))
-dags.stages.FETCH_RETRIES["retries"] = 0
+dags.stages.FETCHING["retries"] = 0
 key = os.environ["EBBTIDE_FRED_API_KEY"]
 fetch, gate = refresh.fetch, refresh.gate
 refresh.fetch = lambda name, *rest, **named: fetch(name, *rest, **named) if name == "fred" else {"seen": 0, "landed": 0}
