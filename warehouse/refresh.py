@@ -248,11 +248,13 @@ def load(*, build_id: str | None = None, feeds: Sequence[str] | None = None) -> 
     parent = parent_of(settings)
     with connect(settings) as connection:
         in_progress, as_of = build_in_progress(connection)
+        # what is done once, and not by each of the loads that share the feeds
+        is_first = feeds is None or next(iter(FEEDS)) in feeds
         if parent:
-            return _copy_raw(connection, parent, as_of)
+            return _copy_raw(connection, parent, as_of) if is_first else {"rows_loaded": 0}
         chosen = list(FEEDS.values()) if feeds is None else [FEEDS[name] for name in feeds]
         summary = load_landed(connection, chosen, Landing(settings.landing_dir), in_progress)
-        if settings.source_kind == "replay" and (feeds is None or next(iter(FEEDS)) in feeds):
+        if settings.source_kind == "replay" and is_first:
             _record_unclaimed(connection, settings)
         return asdict(summary)
 
