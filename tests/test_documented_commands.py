@@ -65,6 +65,11 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "docker compose ": DOCKER,
         "git pull": "changes the clone it is typed in",
     },
+    "docs/lake.md": {
+        "export ": "sets a variable; tests/test_lake.py does",
+        "make refresh": REFRESH,
+        "ebbtide lake builds": "tests/test_lake.py",
+    },
     "docs/speed.md": {"make bench": "measures for an hour; tests/test_benchmarks.py checks what it computes"},
     "docs/report.md": {"ebbtide report --open": "opens a browser", "ebbtide report": "tests/test_report.py"},
     "docs/bi.md": {
