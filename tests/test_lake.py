@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,11 +21,11 @@ import pytest
 import requests
 
 from ingest.feeds import FEEDS, PROVIDERS, feeds_of
-from tests.conftest import FIRST_YEAR, command
+from tests.conftest import FIRST_YEAR, ROOT, command
 from tests.equal import assert_equal
 from tests.postgres import Server, free_ports, running_server
 from warehouse.connection import Busy
-from warehouse.lake import Lake, LakeFailed, Storage, maintain, publish_marts, published_snapshots, restore_marts
+from warehouse.lake import EXTENSIONS, Lake, LakeFailed, Storage, _extension, maintain, publish_marts, published_snapshots, restore_marts
 
 WITHIN = 900  # seconds, on a machine that is busy
 WORKERS = 4
@@ -263,6 +264,35 @@ def test_commands_speak_of_the_lake(built: dict[str, Any], sample_home: Path) ->
     assert home.command("feeds", "--json").returncode == 0
     done = command("lake", "builds", home=sample_home)
     assert done.returncode == 2 and "EBBTIDE_LAKE_URL is not set" in done.stderr
+
+
+def test_a_reader_reads_by_the_statements_of_the_page(built: dict[str, Any], server: Server) -> None:
+    home = built["home"]
+    page = (ROOT / "docs" / "lake.md").read_text(encoding="utf-8")
+    administrator, reader, earlier = re.findall(r"(?ms)^```sql\n(.*?)^```$", page)
+    server.run(*filter(str.strip, administrator.split(";")))
+    server.run(
+        "create role reader login password 'read only'",
+        "grant usage on schema ebbtide_lake to reader",
+        "grant select on all tables in schema ebbtide_lake to reader",
+        database="sample",
+    )
+    here = {"host 'db.example'": f"host '127.0.0.1', port '{server.port}'", "database 'lake'": "database 'sample'", "'...'": "'read only'"}
+    here["/mnt/shared/ebbtide-lake/"] = f"{home.lake.data}/"
+    for there, replaced in here.items():
+        assert there in reader
+        reader = reader.replace(there, replaced)
+    first = json.loads(home.command("lake", "builds", "--json").stdout)[0]
+    with duckdb.connect() as connection:
+        for extension in EXTENSIONS:
+            connection.execute(f"load '{_extension(extension)}'")
+        assert len(connection.execute(reader).fetchall()) == 5
+        assert "4711" in earlier
+        connection.execute(earlier.replace("4711", str(first["snapshot"])))
+        assert connection.execute("select count(*) > 0 from then.raw.price_daily").fetchone() == (True,)
+        with pytest.raises(duckdb.Error, match=r"permission denied|read-only"):
+            connection.execute("detach then; detach lake; attach 'ducklake:lake' as lake; drop table lake.raw.price_daily")
+    assert home.query("select count(*) > 0 from raw.price_daily") == [(True,)]
 
 
 # --- small lakes ------------------------------------------------------------------------------------------------------------
