@@ -124,13 +124,19 @@ class Lake:
         connection.execute("set ducklake_max_retry_count = 30; set ducklake_retry_wait_ms = 50; set ducklake_retry_backoff = 1.2")
 
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str = "warehouse", *, read_only: bool = False, snapshot: int | None = None) -> None:
-        """Attach the lake under `alias`, as of a snapshot where one is given; a lake that is not there is made, unless `read_only`."""
+        """Attach the lake under `alias`, as of a snapshot where one is given; a lake that is not there is made, unless `read_only`.
+
+        Raises LakeFailed when it cannot be opened.
+        """
         if "://" not in self.data and not read_only:
             Path(self.data).mkdir(parents=True, exist_ok=True)
         self.prepare(connection)
         # a snapshot can only be read, and so can what is made for nobody
         options = [*(["read_only", "create_if_not_exists false"] if read_only else []), *([f"snapshot_version {snapshot}"] if snapshot is not None else [])]
-        connection.execute(f"attach 'ducklake:{NAME}' as {quote(alias)}" + (f" ({', '.join(options)})" if options else ""))
+        try:
+            connection.execute(f"attach 'ducklake:{NAME}' as {quote(alias)}" + (f" ({', '.join(options)})" if options else ""))
+        except duckdb.Error as error:
+            raise LakeFailed(f"the lake {self} cannot be opened: {' '.join(str(error).split())}") from error
 
     def attach_as_of(self, connection: duckdb.DuckDBPyConnection, alias: str, moment: datetime) -> None:
         """Attach the lake as it was at a moment (UTC, without zone), or as it is now where no state of then is kept."""
