@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -48,8 +48,8 @@ _SLASHED = r"(\d{1,2})/(\d{1,2})/\d{4}\b.*"
 # A number whose commas separate thousands; in another, a comma may be a decimal comma, and taking it out would change the number.
 _THOUSANDS = r"[^0-9,]*\d{1,3}(,\d{3})+([^0-9,][^,]*)?"
 
-# How often a load gives way to the commits of others before it fails.
-CONFLICTS = 5
+# What a transaction waits for: where others write as well, its turn.
+Turn = Callable[[], AbstractContextManager[None]]
 
 # A file with fewer rows than this share of its previous edition is reported.
 SHRUNK = 0.98
@@ -137,16 +137,18 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed]) 
                 connection.execute(f"alter table raw.{quote(feed.name)} add column {quote(name)} {type_}")
 
 
-def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], landing: Landing, build_id: str | None) -> LoadSummary:
+def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], landing: Landing, build_id: str | None, turn: Turn = nullcontext) -> LoadSummary:
     """Load every landed edition that is not in the warehouse yet or was decided about since, feed by feed. Returns what was loaded.
 
-    What is loaded without a build (after a release from quarantine) belongs to the next one.
+    What is loaded without a build (after a release from quarantine) belongs to the next one. Files are read, typed and checked beside whoever
+    else loads; what is written is written in turn.
     """
-    create_tables(connection, feeds)
-    if build_id:
-        connection.execute("update meta.file set build_id = ? where build_id is null", [build_id])
+    with turn():
+        create_tables(connection, feeds)
+        if build_id:
+            connection.execute("update meta.file set build_id = ? where build_id is null", [build_id])
     # one after the other: beside a second transaction, DuckDB keeps the memory of temporary tables that were replaced
-    outcomes = [outcome for feed in feeds for outcome in _load_feed_again(connection, feed, landing, build_id)]
+    outcomes = [outcome for feed in feeds for outcome in _load_feed(connection, feed, landing, build_id, turn)]
     ids = [outcome.landed.file_id for outcome in outcomes]
     totals = connection.execute(
         """
@@ -158,17 +160,6 @@ def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], la
     ).fetchone()
     assert totals is not None
     return LoadSummary(*(int(total) for total in totals))
-
-
-def _load_feed_again(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, build_id: str | None) -> list[FileOutcome]:
-    """Load a feed, once more where a load of another feed has committed to the same records of files meanwhile, which can happen in a lake only."""
-    for _ in range(CONFLICTS):
-        try:
-            return _load_feed(connection, feed, landing, build_id)
-        except duckdb.TransactionException as error:
-            if "conflict" not in str(error).lower():
-                raise
-    return _load_feed(connection, feed, landing, build_id)
 
 
 def _landed(landing: Landing, feed: Feed) -> list[Landed]:
@@ -187,7 +178,7 @@ def _sharing(feed: Feed) -> list[Feed]:
     return [other for other in FEEDS.values() if other.name != feed.name and (other.landed_with or other.name) == together]
 
 
-def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, build_id: str | None) -> list[FileOutcome]:
+def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, build_id: str | None, turn: Turn) -> list[FileOutcome]:
     loaded = {row[0]: row[1] for row in connection.execute("select file_id, edition_at from meta.file where feed = ?", [feed.name]).fetchall()}
     manifest = _landed(landing, feed)
     again = _decided_since(connection, feed, landing) & loaded.keys()
@@ -196,7 +187,7 @@ def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landi
         return []
     _note_decisions(connection, landing.decisions(feed.name))
     if feed.filing_of:
-        return _load_lines(connection, feed, landing, new, _lines_after(connection, feed, manifest, again), build_id)
+        return _load_lines(connection, feed, landing, new, _lines_after(connection, feed, manifest, again), build_id, turn)
     # reading makes temporary tables only, and a damaged file may fail there: the transaction starts after it
     outcomes = _stage(connection, feed, landing, new)
     before = [loaded[file_id].replace(tzinfo=UTC) for file_id in again if loaded[file_id]]
@@ -206,7 +197,7 @@ def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landi
         # an older edition arrived late: the newer ones are loaded again after it, so that versions stand in edition order;
         # so are those of the same moment, whose order is that of their ids, not of their arrival
         outcomes = _stage(connection, feed, landing, [landed for landed in manifest if landed.file_id in overtaken or landed in new])
-    with transaction(connection):
+    with turn(), transaction(connection):
         _forget(connection, feed, overtaken)
         _append_versions(connection, feed, outcomes)
         _record_files(connection, feed, outcomes, build_id)
@@ -950,7 +941,7 @@ def _lines_after(connection: duckdb.DuckDBPyConnection, feed: Feed, manifest: Se
 
 
 def _load_lines(
-    connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], again: Sequence[Landed], build_id: str | None
+    connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], again: Sequence[Landed], build_id: str | None, turn: Turn
 ) -> list[FileOutcome]:
     """Load files of filings' lines: a filing that is loaded already is passed over, never compared row by row.
 
@@ -959,7 +950,7 @@ def _load_lines(
     What was loaded of the files `again` is deleted first; after a crash they are loaded as files that are new.
     """
     if again:
-        with transaction(connection):
+        with turn(), transaction(connection):
             _forget(connection, feed, [landed.file_id for landed in again])
         files = list({landed.file_id: landed for landed in (*files, *again)}.values())
     outcomes: list[FileOutcome] = []
@@ -967,13 +958,13 @@ def _load_lines(
 
     def load_waiting() -> None:
         if waiting:
-            outcomes.extend(_load_small_files(connection, feed, landing, waiting, build_id))
+            outcomes.extend(_load_small_files(connection, feed, landing, waiting, build_id, turn))
             waiting.clear()
 
     for landed in sorted(files, key=_in_order):
         if _is_straight(feed, landing, landed):
             load_waiting()
-            outcomes.append(_load_straight(connection, feed, landing, landed, build_id))
+            outcomes.append(_load_straight(connection, feed, landing, landed, build_id, turn))
         else:
             waiting.append(landed)
     load_waiting()
@@ -990,12 +981,14 @@ def _is_straight(feed: Feed, landing: Landing, landed: Landed) -> bool:
         return False  # the ordinary way says what is wrong with it
 
 
-def _load_small_files(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], build_id: str | None) -> list[FileOutcome]:
+def _load_small_files(
+    connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, files: Sequence[Landed], build_id: str | None, turn: Turn
+) -> list[FileOutcome]:
     outcomes = _read(connection, feed, landing, files)
     _note_last_days(connection, files)
     _type_and_check(connection, feed)
     typed = ", ".join(quote(column.name) for column in feed.columns)
-    with transaction(connection):
+    with turn(), transaction(connection):
         connection.execute(f"insert into raw.{quote(feed.name)} by name select _file_id, {typed} from checked where _reason is null and _copy = 1")
         repeated = dict(connection.execute("select _file_id, count(*) from checked where _reason is null and _copy > 1 group by 1").fetchall())
         _record_lines(connection, feed, outcomes, build_id, repeated)
@@ -1003,7 +996,7 @@ def _load_small_files(connection: duckdb.DuckDBPyConnection, feed: Feed, landing
     return outcomes
 
 
-def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, landed: Landed, build_id: str | None) -> FileOutcome:
+def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, landed: Landed, build_id: str | None, turn: Turn) -> FileOutcome:
     outcome = FileOutcome(landed, is_dropped=landed.file_id in _dropped(connection))
     connection.execute(_REJECTED)
     for name in ("reject_scan", "reject_line"):
@@ -1011,7 +1004,7 @@ def _load_straight(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: L
     preserves = connection.execute("select current_setting('preserve_insertion_order')").fetchone()
     connection.execute("set preserve_insertion_order = false")  # lines have an id; keeping their order would cost a third of the speed
     try:
-        with transaction(connection):
+        with turn(), transaction(connection):
             try:
                 with ExitStack() as stack:
                     for piece in _pieces(stack, feed, landing, landed, outcome):

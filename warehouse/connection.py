@@ -7,8 +7,8 @@ import os
 import re
 import shlex
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -181,6 +181,12 @@ def writer_lock(settings: Settings, stage: str, wait_seconds: float = 0, feeds: 
     """
     warehouse = warehouse_of(settings)
     return held(settings.lock_path, stage, wait_seconds) if isinstance(warehouse, Path) else warehouse.held(stage, wait_seconds, feeds)
+
+
+def turn_of(settings: Settings) -> Callable[[], AbstractContextManager[None]]:
+    """What a transaction of a load waits for: in a lake, its turn among the loads; in a file, where one process writes, nothing."""
+    warehouse = warehouse_of(settings)
+    return nullcontext if isinstance(warehouse, Path) else warehouse.turn
 
 
 def describe_holder(holder: Path) -> str:

@@ -34,8 +34,9 @@ EXTENSIONS = ("ducklake", "postgres_scanner", "httpfs")
 # Schema of the catalogue in PostgreSQL, and name of the secrets of a connection.
 NAME = "ebbtide_lake"
 
-# First key of the locks in PostgreSQL: "lake" in ASCII. The second is 0 for the stages, else a hash of the feed.
+# First key of the locks in PostgreSQL: "lake" in ASCII. The second is that of the stages, of the turn to write, or of a feed: a hash.
 _LOCKS = int.from_bytes(b"lake", "big")
+_STAGE, _TURN = 0, 1
 
 # What a commit message begins with that publishes a build.
 _PUBLISHED = "published "
@@ -120,8 +121,6 @@ class Lake:
                 f"secret {literal(self.storage.secret)}, region {literal(self.storage.region)}, endpoint {literal(endpoint.netloc)}, "
                 f"use_ssl {str(endpoint.scheme == 'https').lower()}, url_style '{'path' if own else 'vhost'}')"
             )
-        # several writers commit at once: one that finds another's commit tries again, for up to a minute
-        connection.execute("set ducklake_max_retry_count = 30; set ducklake_retry_wait_ms = 50; set ducklake_retry_backoff = 1.2")
 
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str = "warehouse", *, read_only: bool = False, snapshot: int | None = None) -> None:
         """Attach the lake under `alias`, as of a snapshot where one is given; a lake that is not there is made, unless `read_only`.
@@ -157,7 +156,7 @@ class Lake:
         The locks are PostgreSQL's and fall with the connection, so a killed owner, on whatever machine, leaves nothing to clear.
         Raises Busy when others hold them longer than `wait_seconds`, LakeFailed when PostgreSQL cannot be reached.
         """
-        wanted = [(0, feeds is not None), *((key, False) for key in sorted({_lock_of(feed) for feed in feeds or ()}))]
+        wanted = [(_STAGE, feeds is not None), *((key, False) for key in sorted({_lock_of(feed) for feed in feeds or ()}))]
         until = time.monotonic() + wait_seconds
         with self._server(stage) as cursor:
             for key, shared in wanted:
@@ -165,6 +164,17 @@ class Lake:
                     if time.monotonic() > until:
                         raise Busy(f"the lake is in use by {_holders(cursor, key)}; try again when it has finished")
                     time.sleep(0.2)
+            yield
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn to write, and hold it: one transaction at a time.
+
+        DuckLake would let transactions commit side by side, but then the statistics of a table that both add to may be those of one of them, by which
+        filters pass over rows of the other (https://github.com/duckdb/ducklake/issues/1094).
+        """
+        with self._server("write") as cursor:
+            cursor.execute("select pg_advisory_lock(%s, %s)", [_LOCKS, _TURN])
             yield
 
     @contextmanager
@@ -196,8 +206,8 @@ def _extension(name: str) -> str:
 
 
 def _lock_of(feed: str) -> int:
-    """Second key of a feed's lock: a hash, positive, as PostgreSQL takes a signed integer; 0 is the stages'."""
-    return (zlib.crc32(feed.encode()) & 0x7FFFFFFF) or 1
+    """Second key of a feed's lock: a hash, positive, as PostgreSQL takes a signed integer, and none of the others."""
+    return max(zlib.crc32(feed.encode()) & 0x7FFFFFFF, _TURN + 1)
 
 
 def _first(cursor: Any, sql: str, parameters: Sequence[object] = ()) -> Any:

@@ -20,7 +20,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from ingest.secrets import holds_secret, masked
 from warehouse.build import build_in_progress, record_failure, start_build
-from warehouse.connection import Damaged, connect, connect_published, damage_in_words, is_damaged, literal, quote, warehouse_of, writer_lock
+from warehouse.connection import Damaged, connect, connect_published, damage_in_words, is_damaged, literal, quote, turn_of, warehouse_of, writer_lock
 from warehouse.disk import DiskFull, explained, is_full
 from warehouse.leftovers import clear_leftovers
 from warehouse.published import published_build
@@ -253,7 +253,7 @@ def load(*, build_id: str | None = None, feeds: Sequence[str] | None = None) -> 
         if parent:
             return _copy_raw(connection, parent, as_of) if is_first else {"rows_loaded": 0}
         chosen = list(FEEDS.values()) if feeds is None else [FEEDS[name] for name in feeds]
-        summary = load_landed(connection, chosen, Landing(settings.landing_dir), in_progress)
+        summary = load_landed(connection, chosen, Landing(settings.landing_dir), in_progress, turn_of(settings))
         if settings.source_kind == "replay" and is_first:
             _record_unclaimed(connection, settings)
         return asdict(summary)
