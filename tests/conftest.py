@@ -25,6 +25,7 @@ WHOLE_SAMPLE = os.environ.get("EBBTIDE_WHOLE_SAMPLE")
 # Files that take longest, in that order: they start first, so that the two test processes end together.
 LONGEST = (
     "test_refresh",
+    "test_lake",
     "test_airflow_stack",
     "test_mutation",
     "test_gate",
@@ -41,8 +42,19 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the test files by how long they take."""
+TARGETS = ("duckdb", "lake", "spark")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--target", choices=TARGETS, help="only the tests of one target of the dbt project: files of DuckDB, the lake, Spark; default all")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of the target that is asked for, and order the test files by how long they take."""
+    if target := config.getoption("--target"):
+        kept = [item for item in items if next((name for name in TARGETS if item.get_closest_marker(name)), "duckdb") == target]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 

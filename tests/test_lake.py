@@ -27,6 +27,8 @@ from tests.postgres import Server, free_ports, running_server
 from warehouse.connection import Busy
 from warehouse.lake import EXTENSIONS, Lake, LakeFailed, Storage, _extension, maintain, publish_marts, published_snapshots, restore_marts
 
+pytestmark = pytest.mark.lake
+
 WITHIN = 900  # seconds, on a machine that is busy
 WORKERS = 4
 
