@@ -293,7 +293,8 @@ def text_table(
             connection.execute("update reject_scan set file_path = ? where file_path = ?", [str(file.path), str(same)])
     else:
         take(file.path)
-    refuse_open_quotes(connection, [file])
+    if quoted:
+        refuse_open_quotes(connection, [file])
     return LINES
 
 
@@ -998,7 +999,7 @@ def sheets_of(path: Path) -> dict[str, list[list[Any]]]:
     return _sheets(str(path), path.stat().st_mtime)
 
 
-def sheet_table(connection: duckdb.DuckDBPyConnection, file: LandedFile, rows: Sequence[Sequence[Any]], width: int) -> str:
+def sheet_table(connection: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[Any]], width: int) -> str:
     """The rows as text columns c0.. in a temporary table with `_row_number`; returns its name."""
     import pyarrow
 
@@ -1064,7 +1065,7 @@ def spreadsheet(
         title = "\n".join("\t".join(_cell(cell) for cell in row) for row in rows[:number])
         constant = values(file, title)
         found = match_columns(feed, headers(names), also=tuple(constant))
-        table = sheet_table(connection, file, rows[number + 1 :], len(names))
+        table = sheet_table(connection, rows[number + 1 :], len(names))
         used = sorted(set(found.values()))
         date_at = found.get(feed.observation_column)
         leading = found[feed.key[0]] if date_at is None else date_at

@@ -21,7 +21,7 @@ def _read_monthly(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Lande
 
     rows, number = find_header(sheets_of(file.path), re.compile(r"^month\tGPR", re.IGNORECASE))
     names = [str(cell).strip() for cell in rows[number]]
-    table = sheet_table(connection, file, rows[number + 1 :], len(names))
+    table = sheet_table(connection, rows[number + 1 :], len(names))
     indices = {f"c{at}": name for at, name in enumerate(names) if at and name and name.lower() not in ("var_name", "var_label")}
     label = "case column_name " + " ".join(f"when '{column}' then {literal(name)}" for column, name in indices.items()) + " end"
     counts = connection.execute(f"select count(*) filter (where trim(c0) = '') from {table}").fetchone()

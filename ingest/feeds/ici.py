@@ -118,7 +118,7 @@ def _read_flows(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedF
     width = max(max(categories) + 1, *(len(row) for row in rows[below:]))
     if not any(_BLOCK.match("".join(row_texts(row[:1]))) for row in rows[below:]):
         raise UnreadableFile("no line says which figures are monthly and which are estimated weekly; the provider may have changed the layout")
-    table = sheet_table(connection, file, rows[below:], width)
+    table = sheet_table(connection, rows[below:], width)
     label = f"regexp_extract(c0, '{_BLOCK.pattern}', 2)"
     connection.execute(
         f"""
@@ -198,7 +198,7 @@ def _read_money_funds(connection: duckdb.DuckDBPyConnection, feed: Feed, file: L
     _, rows, top, below = _headed(sheets_of(file.path), is_heading, "headings of institutional, retail, government and prime funds")
     series = money_fund_columns(rows[top:below])
     width = max(max(series) + 1, *(len(row) for row in rows[below:]))
-    table = sheet_table(connection, file, rows[below:], width)
+    table = sheet_table(connection, rows[below:], width)
     return unpivoted(
         connection,
         table,

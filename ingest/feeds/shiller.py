@@ -61,7 +61,7 @@ def _read(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -
     headings = stacked_headings(rows, number, _STACKED)
     found = match_columns(feed, plain_headers(headings))
     fraction = next((at for at, name in enumerate(plain_headers(headings)) if name in ("fraction", "date_fraction")), None)
-    table = sheet_table(connection, file, rows[number + 1 :], len(headings))
+    table = sheet_table(connection, rows[number + 1 :], len(headings))
     date_at = found["observation_date"]
     is_month = f"regexp_matches(trim(c{date_at}), '^[0-9]{{4}}([.][0-9]+)?$')"
     notes = " || ' ' || ".join(f"coalesce(c{at}, '')" for at in range(len(headings)))

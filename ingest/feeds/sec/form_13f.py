@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from ingest.feed import (
     Format,
     LandedFile,
     PublicationLag,
+    Reader,
     Records,
     Request,
     Requests,
@@ -62,8 +63,9 @@ def _iso(expression: str) -> str:
     return f"coalesce(try_strptime(trim({expression}), {_DATE_FORMATS})::date::varchar, {expression})"
 
 
-# SQL of when a filing is known, UTC: the end of its day in New York. A signature that stands for it may lie before the quarter's end.
-_PUBLISHED = f"timezone('UTC', timezone('{ZONE}', (greatest(try_cast(filing_date as date), try_cast(period_of_report as date)) + 1)::timestamp))::varchar"
+def _published(filed: str, period: str) -> str:
+    """SQL of when a filing is known, UTC: the end of its day in New York. A signature that stands for it may lie before the quarter's end."""
+    return f"timezone('UTC', timezone('{ZONE}', (greatest(try_cast({filed} as date), try_cast({period} as date)) + 1)::timestamp))::varchar"
 
 
 # --- the filing: cover page, summary page, signature --------------------------------------------------------------------
@@ -97,7 +99,6 @@ _FIELDS: dict[str, tuple[str, str, str]] = {
     "signature_date": ("SIGNATURE", "SIGNATUREDATE", "formData/signatureBlock/signatureDate"),
 }
 _DATES = ("filing_date", "period_of_report", "signature_date")
-_COLUMNS_OF_FILING = (*_FIELDS, "published_at")
 
 
 def _read_filing_tables(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
@@ -115,7 +116,7 @@ def _read_filing_tables(connection: duckdb.DuckDBPyConnection, feed: Feed, file:
         selected |= {column: f"{name}.{title}" for title, column in fields.items()}
     body = ", ".join(f"{_iso(expression) if name in _DATES else expression} as {name}" for name, expression in selected.items())
     sql = f"""
-        select *, {_PUBLISHED} as published_at
+        select *, {_published("filing_date", "period_of_report")} as published_at
         from (select {file.file_id} as _file_id, filing_submission._row_number, {body} {joined}) as filings
     """
     return Records(sql=sql, columns=(*selected, "published_at"), skipped={file.file_id: {"header": 1}})
@@ -216,20 +217,42 @@ def _take(root: Element, found: _Filing, file: LandedFile) -> None:
             _take(_parse(inside, file.name), found, file)
 
 
-def _records(
-    connection: duckdb.DuckDBPyConnection, file: LandedFile, columns: Sequence[str], rows: Sequence[Sequence[str]], dates: Sequence[str] = ()
-) -> Records:
-    table = sheet_table(connection, file, rows, len(columns))
-    body = ", ".join(f"{_iso(f'c{at}') if name in dates else f'c{at}'} as {name}" for at, name in enumerate(columns))
-    return Records(sql=f"select {file.file_id} as _file_id, _row_number, {body} from {table}", columns=tuple(columns))
+# Filings whose records are added together: a statement of its own for each takes longer than its records.
+_TOGETHER = 10
 
 
-def _read_filing(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
+def _single_filing(columns: Sequence[str], rows_of: Callable[[_Filing], Iterable[Sequence[str]]], expressions: Mapping[str, str]) -> Reader:
+    """Reader of single filings: `rows_of` gives the records of one as text by `columns`; `expressions` is SQL, over them, of what is no plain text."""
+    texts = ", ".join(f"c{at} as {name}" for at, name in enumerate(columns, start=2))
+    selected = {name: name for name in columns} | dict(expressions)
+    body = ", ".join(f"{expression} as {name}" for name, expression in selected.items())
+
+    def read(connection: duckdb.DuckDBPyConnection, feed: Feed, files: Sequence[LandedFile]) -> Iterator[Records]:
+        # members of an archive share its id, and their records are numbered on: they are added one by one
+        alone = [file for file in files if len(file.members) <= 1]
+        groups = [[file] for file in files if len(file.members) > 1] + [alone[start : start + _TOGETHER] for start in range(0, len(alone), _TOGETHER)]
+        for group in groups:
+            rows = [[str(file.file_id), str(number), *row] for file in group for number, row in enumerate(rows_of(_filing(file)), start=1)]
+            table = sheet_table(connection, rows, len(columns) + 2)
+            yield Records(
+                sql=f"select _file_id, _row_number, {body} from (select c0::bigint as _file_id, c1::bigint as _row_number, {texts} from {table}) as filed",
+                columns=tuple(selected),
+                files=tuple(file.file_id for file in group),
+            )
+
+    return read
+
+
+def _fields_of(filing: _Filing) -> list[list[str]]:
     """The one record of a filing."""
-    filing = _filing(file)
-    record = _records(connection, file, tuple(_FIELDS), [[filing.fields.get(name, "") for name in _FIELDS]], _DATES)
-    return Records(sql=f"select *, {_PUBLISHED} as published_at from ({record.sql}) as filing", columns=_COLUMNS_OF_FILING)
+    return [[filing.fields.get(name, "") for name in _FIELDS]]
 
+
+_read_filing = _single_filing(
+    tuple(_FIELDS),
+    _fields_of,
+    {name: _iso(name) for name in _DATES} | {"published_at": _published(_iso("filing_date"), _iso("period_of_report"))},
+)
 
 # --- lines of the information table -------------------------------------------------------------------------------------
 
@@ -251,12 +274,13 @@ _LINE = {
 }
 
 
-def _read_lines(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
+def _lines_of(filing: _Filing) -> list[list[str]]:
     """One record a line of a single filing, numbered from 1."""
-    filing = _filing(file)
     number = filing.fields["accession_number"]
-    rows = [[number, str(at), *((line.findtext(path) or "").strip() for path in _LINE.values())] for at, line in enumerate(filing.lines, start=1)]
-    return _records(connection, file, ("accession_number", "line_id", *_LINE), rows)
+    return [[number, str(at), *((line.findtext(path) or "").strip() for path in _LINE.values())] for at, line in enumerate(filing.lines, start=1)]
+
+
+_read_lines = _single_filing(("accession_number", "line_id", *_LINE), _lines_of, {})
 
 
 # --- other managers -----------------------------------------------------------------------------------------------------
@@ -279,11 +303,13 @@ def _read_manager_tables(connection: duckdb.DuckDBPyConnection, feed: Feed, file
     return Records(sql=sql, columns=tuple(column.name for column in feed.columns), skipped={file.file_id: {"header": 1}})
 
 
-def _read_managers(connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile) -> Records:
-    filing = _filing(file)
+def _managers_of(filing: _Filing) -> list[list[str]]:
+    """One record a manager that a filing names."""
     number = filing.fields["accession_number"]
-    rows = [[number, place, texts["sequenceNumber"], *(texts.get(tag, "") for tag in _MANAGER.values())] for place, texts in filing.managers]
-    return _records(connection, file, ("accession_number", "named_on", "sequence_number", *_MANAGER), rows)
+    return [[number, place, texts["sequenceNumber"], *(texts.get(tag, "") for tag in _MANAGER.values())] for place, texts in filing.managers]
+
+
+_read_managers = _single_filing(("accession_number", "named_on", "sequence_number", *_MANAGER), _managers_of, {})
 
 
 # --- what is asked for ----------------------------------------------------------------------------------------------------
@@ -337,16 +363,14 @@ _SUBMISSION_TEXT = re.compile(r"<SEC-(DOCUMENT|HEADER)>[\s\S]*CONFORMED SUBMISSI
 _PRIMARY_DOCUMENT = re.compile(r"""["']http://www\.sec\.gov/edgar/thirteenffiler["']""")
 _INFORMATION_TABLE = re.compile(r"<(\w+:)?informationTable\b")
 
-ReadFile = Callable[["duckdb.DuckDBPyConnection", Feed, LandedFile], Records]
 
-
-def _single_filings(read: ReadFile, may_be_empty: bool, requests: Requests | None = None) -> Iterator[Format]:
+def _single_filings(read: Reader, may_be_empty: bool, requests: Requests | None = None) -> Iterator[Format]:
     """The formats of a single filing that say who filed it."""
     yield Format(
         "submission_text",
         Access.LIVE,
         _SUBMISSION_TEXT,
-        one_by_one(read),
+        read,
         "Full submission text of one filing (<accession number>.txt), of the managers of interest on the day they file",
         may_be_empty=may_be_empty,
         requests=requests,
@@ -355,7 +379,7 @@ def _single_filings(read: ReadFile, may_be_empty: bool, requests: Requests | Non
         "primary_document",
         Access.BRING_YOUR_OWN,
         _PRIMARY_DOCUMENT,
-        one_by_one(read),
+        read,
         "Primary document of one filing (XML), with the accession number in the file's name",
         may_be_empty=may_be_empty,
     )
@@ -464,7 +488,7 @@ HOLDING = Feed(
             "information_table",
             Access.BRING_YOUR_OWN,
             _INFORMATION_TABLE,
-            one_by_one(_read_lines),
+            _read_lines,
             "Information table of one filing (XML), with the accession number in the file's name",
         ),
     ),

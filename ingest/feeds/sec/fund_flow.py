@@ -149,7 +149,7 @@ def _read_filing(connection: duckdb.DuckDBPyConnection, feed: Feed, file: Landed
         text("formData/fundInfo/netAssets"),
         *amounts,
     ]
-    table = sheet_table(connection, file, [row], len(row))
+    table = sheet_table(connection, [row], len(row))
     named = ", ".join(f"c{at}{'::boolean' if name == 'is_amendment' else ''} as {name}" for at, name in enumerate((*_IDENTITY, *_FLOWS)))
     return _months(connection, file, f"(select _row_number, {named} from {table})", dated=bool(row[1]), skipped={})
 
