@@ -21,7 +21,7 @@ from rich.table import Table
 from expectations.project import Model, read_models
 from tests.equal import assert_equal
 from warehouse.dbt import DbtFailed
-from warehouse.spark import build, export, open_session, python_models, register
+from warehouse.spark import MEMORY, build, export, open_session, python_models, register
 from warehouse.sql import literal, quote
 
 if TYPE_CHECKING:
@@ -78,15 +78,16 @@ def _with_equal_types(connection: duckdb.DuckDBPyConnection, ours: str, theirs: 
 @click.command()
 @click.argument("home", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--master", default="local[2]", show_default=True, help="Spark in this process.")
+@click.option("--memory", default=MEMORY, show_default=True, help="For the driver, in which a local Spark computes.")
 @click.option("--select", multiple=True, help="Models to build, in dbt's words; without it all.")
-def main(home: Path, master: str, select: tuple[str, ...]) -> None:
+def main(home: Path, master: str, memory: str, select: tuple[str, ...]) -> None:
     """Build the SQL models of HOME on Spark and compare them with DuckDB's."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         began = time.perf_counter()
         names = export(home / "warehouse.duckdb", folder / "input")
         click.echo(f"exported {len(names)} tables in {time.perf_counter() - began:.0f} s", err=True)
-        session = open_session(folder / "tables", master)
+        session = open_session(folder / "tables", master, memory)
         register(session, folder / "input", names)
         began = time.perf_counter()
         failed = ""

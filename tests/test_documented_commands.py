@@ -71,6 +71,11 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "ebbtide lake builds": "tests/test_lake.py",
     },
     "docs/speed.md": {"make bench": "measures for an hour; tests/test_benchmarks.py checks what it computes"},
+    "docs/spark.md": {
+        ".venv/bin/uv pip install ": "changes the environment it is typed in; tests/test_spark.py runs where it was typed",
+        ".venv/bin/python -m ": "tests/test_spark.py builds and compares as they do",
+        "ebbtide refresh": REFRESH,
+    },
     "docs/report.md": {"ebbtide report --open": "opens a browser", "ebbtide report": "tests/test_report.py"},
     "docs/bi.md": {
         "export ": "sets a variable; tests/test_bi.py does",

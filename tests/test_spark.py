@@ -52,7 +52,7 @@ def session(tmp_path_factory: pytest.TempPathFactory, sample_home: Path) -> Iter
     folder = tmp_path_factory.mktemp("spark")
     given = [name for name, model in read_models().items() if model.layer == "intermediate" and name not in {*ROTATION, *SIGNALS, *HISTORY}]
     names = export(sample_home / "warehouse.duckdb", folder / "input", given)
-    session = open_session(folder / "tables", "local[2]")
+    session = open_session(folder / "tables", "local[2]", "2g")
     register(session, folder / "input", names)
     yield session, folder
     session.stop()

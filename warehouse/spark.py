@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 # what stands before the SQL of a model in a statement of target `spark` (macros/spark.sql)
 MARK = "/* translated below */"
-# what makes a session mean by a query what DuckDB means
+# with the 1 GB that Spark takes by itself, the widest models spend their time in collecting garbage
+MEMORY = "4g"
+# what makes a session mean by a query what DuckDB means, without a page of its own on a port
 CONFIGURATION = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.ansi.enabled": "true",
+    "spark.ui.enabled": "false",
 }
 
 
@@ -59,16 +62,20 @@ def export(warehouse: Path, folder: Path, models: Sequence[str] = ()) -> list[st
     return names
 
 
-def open_session(folder: Path, master: str | None = None) -> SparkSession:
-    """A session whose tables lie in a folder; where `SPARK_REMOTE` is set, one of that Spark Connect server."""
+def open_session(folder: Path, master: str, memory: str) -> SparkSession:
+    """A session whose tables lie in a folder, with so much memory for the driver, in which a local Spark computes.
+
+    Raises
+    ------
+    ValueError
+        When the folder holds tables: Spark does not write over what it does not know.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} holds the tables of an earlier run; remove it, or name another folder")
     from pyspark.sql import SparkSession
 
-    builder: Any = SparkSession.builder.appName("ebbtide")
-    if master is not None:
-        builder = builder.master(master).config("spark.ui.enabled", "false").config("spark.sql.warehouse.dir", str(folder.resolve()))
-        # tables of the sample world are small, and a partition costs a task
-        builder = builder.config("spark.sql.shuffle.partitions", "4")
-    for name, value in CONFIGURATION.items():
+    builder: Any = SparkSession.builder.appName("ebbtide").master(master)
+    for name, value in {**CONFIGURATION, "spark.sql.warehouse.dir": str(folder.resolve()), "spark.driver.memory": memory}.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
 
@@ -90,9 +97,11 @@ def translated(session: SparkSession) -> Iterator[None]:
     from dbt.adapters.spark.relation import SparkRelation
     from dbt.adapters.spark.session import Cursor
 
+    execute_as_it_is = Cursor.execute
+
     def execute(cursor: Any, sql: str, *parameters: Any) -> None:
-        before, mark, query = (sql % parameters if parameters else sql).partition(MARK)
-        cursor._df = session.sql(f"{before}{translate(query, lambda table: session.table(table).columns)}" if mark else before)
+        before, mark, query = sql.partition(MARK)
+        execute_as_it_is(cursor, before + translate(query, lambda table: session.table(table).columns) if mark else sql, *parameters)
 
     def without_database(relation: Any) -> None:
         # sources name DuckDB's catalogue; Spark's adapter has no place for one
@@ -122,11 +131,12 @@ def build(session: SparkSession, folder: Path, select: Sequence[str] = (), *, co
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--master", default="local[*]", show_default=True, help="Spark in this process.")
+@click.option("--memory", default=MEMORY, show_default=True, help="For the driver, in which a local Spark computes.")
 @click.option("--select", multiple=True, help="Models to build, in dbt's words; without it all.")
-def main(folder: Path, master: str, select: tuple[str, ...]) -> None:
+def main(folder: Path, master: str, memory: str, select: tuple[str, ...]) -> None:
     """Build the SQL models on Spark from the raw tables of EBBTIDE_HOME; the tables lie in FOLDER."""
     names = export(load_settings().warehouse_path, folder / "input")
-    session = open_session(folder / "tables", master)
+    session = open_session(folder / "tables", master, memory)
     register(session, folder / "input", names)
     build(session, folder, select)
 

@@ -61,7 +61,8 @@
             *,
             dense_rank() over ({{ by_series }} order by observation_date) as observation_rank,
             min(available_at) over (partition by {{ key }}observation_date) as first_available_at,
-            count(*) filter (where not is_present) over ({{ by_series }}) as withdrawn,
+            -- no count with a filter: where `present` is true, Spark folds one to a constant, and then finds no function in its window
+            cast(sum(case when not is_present then 1 else 0 end) over ({{ by_series }}) as bigint) as withdrawn,
             coalesce(observation_date <= max(observation_date) over (
                 {{ by_series if inner else by_clock }} order by available_at
                 {{ moments_before() }}

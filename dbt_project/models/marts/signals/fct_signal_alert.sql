@@ -43,7 +43,8 @@ episode as (
         arg_min(severity, observation_date) as severity,
         max(case severity when 'critical' then 3 when 'warning' then 2 else 1 end) as worst_severity,
         arg_max(value, towards * value) as extreme_value,
-        arg_max(observation_date, towards * value) as extreme_date
+        -- the first of several days that stand as high
+        arg_min(observation_date, case when value is not null then row(-towards * value, observation_date) end) as extreme_date
     from episode_day
     group by signal_id, rule, state, episode
 ),
