@@ -10,14 +10,15 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: refresh test lint docs lock audit bench detection mutation faults up clean help
+.PHONY: refresh test lint docs spark lock audit bench detection mutation faults up clean help
 
 help:
 	@echo "make refresh [SOURCE=sample|live|replay:FOLDER]   build and publish the warehouse"
 	@echo "make test                                        run the tests"
 	@echo "make lint                                        ruff, mypy, sqlfluff"
 	@echo "make docs                                        make the site of the documentation in var/docs"
-	@echo "make lock                                        resolve requirements.lock again"
+	@echo "make spark                                       add what Spark needs, 480 MB, to the environment; docs/spark.md"
+	@echo "make lock                                        resolve requirements.lock and requirements-spark.lock again"
 	@echo "make audit                                       look for known vulnerabilities in the locked packages"
 	@echo "make bench                                       measure speed against the limit and against other tools"
 	@echo "make faults                                      kill refreshes, fill the disk, read while builds are published, damage files (an hour)"
@@ -52,8 +53,15 @@ lint: $(VENV)/.installed
 docs: $(VENV)/.installed
 	@$(BIN)/python -m warehouse.site
 
+# what Spark needs beside requirements.lock: docs/spark.md
+spark: $(VENV)/.installed requirements-spark.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-spark.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
+
+LOCKED := --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 lock: $(VENV)/.installed
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCKED) --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra spark --constraint requirements.lock $(LOCKED) | grep -vxFf requirements.lock > requirements-spark.lock
 
 audit: $(VENV)/.installed
 	@$(BIN)/python -m tests.audit

@@ -72,7 +72,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     },
     "docs/speed.md": {"make bench": "measures for an hour; tests/test_benchmarks.py checks what it computes"},
     "docs/spark.md": {
-        ".venv/bin/uv pip install ": "changes the environment it is typed in; tests/test_spark.py runs where it was typed",
+        "make spark": ".ci/run types it, where there is a Java",
         ".venv/bin/python -m ": "tests/test_spark.py builds and compares as they do",
         "ebbtide refresh": REFRESH,
     },

@@ -17,9 +17,11 @@ from warehouse.spark import build, export, open_session, register
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytest.importorskip("pyspark", reason="the extra `spark` is not installed: .venv/bin/uv pip install --editable '.[spark]'")
+pytest.importorskip("pyspark", reason="PySpark is not installed: make spark")
 if shutil.which("java") is None:
     pytest.skip("Spark needs Java 17 or later", allow_module_level=True)
+
+pytestmark = pytest.mark.spark
 
 # from raw filings to what managers did
 ROTATION = [
