@@ -885,8 +885,9 @@ def json_records(
 
     body = ", ".join(f"{expression} as {quote(name)}" for name, expression in columns.items())
     mark = "case " + " ".join(f"when {rule} then {literal(kind)}" for kind, rule in skip.items()) + " end" if skip else "null::varchar"
-    read = f"with documents as {json_documents(files)}, records as ({rows})"
-    sql = f"{read} select _file_id, row_number() over (partition by _file_id) as _row_number, {body} from records where {mark} is null"
+    # numbered as they stand before they are parted by file, which keeps no order
+    read = f"with documents as {json_documents(files)}, records as (select *, row_number() over () as _place from ({rows}))"
+    sql = f"{read} select _file_id, row_number() over (partition by _file_id order by _place) as _row_number, {body} from records where {mark} is null"
     skipped: dict[int, dict[str, int]] = {}
     if skip and connection:
         counts = connection.execute(f"{read} select _file_id, {mark} as kind, count(*) from records group by all having kind is not null").fetchall()
