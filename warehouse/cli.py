@@ -187,7 +187,9 @@ def refresh() -> None:
     with held(base.home / "refresh.lock", "refresh"):
         mark = {"sample": "the sample world (invented figures)", "live": "the live providers", "replay": "files of " + settings.source.partition(":")[2]}
         click.echo(f"Refreshing {settings.home} from {mark[settings.source_kind]}")
-        succeeded = run_dag("warehouse_refresh", base.airflow_dir, import_beside={"raw.load": ("great_expectations", "dbt.cli.main", "dbt.adapters.duckdb")})
+        # what the gates and dbt take seconds to import, and what Python models do
+        slow_to_import = ("great_expectations", "dbt.cli.main", "dbt.adapters.duckdb", "warehouse.risk_premium", "warehouse.spillover")
+        succeeded = run_dag("warehouse_refresh", base.airflow_dir, import_beside={"raw.load": slow_to_import})
         if not succeeded:
             click.echo(f"The refresh failed; the build published before stays. See `ebbtide builds` and {settings.quality_dir}", err=True)
             sys.exit(FAILED)
