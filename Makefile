@@ -27,13 +27,14 @@ help:
 	@echo "make up                                          run Airflow as services, in containers; docs/compose.md"
 	@echo "make clean                                       remove var/ (built warehouses)"
 
-# uv takes seconds where pip takes minutes; where packages come from an index that pip's settings name, which uv does not read, pip brings them
+# uv takes seconds where pip takes minutes, and compiles what every start would compile again where Python may not keep it;
+# where packages come from an index that pip's settings name, which uv does not read, pip brings them
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d; set PYTHON=" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements.lock \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -55,7 +56,7 @@ docs: $(VENV)/.installed
 
 # what Spark needs beside requirements.lock: docs/spark.md
 spark: $(VENV)/.installed requirements-spark.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-spark.lock \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-spark.lock \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
 
 LOCKED := --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
