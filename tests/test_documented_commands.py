@@ -71,6 +71,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "ebbtide lake builds": "tests/test_lake.py",
     },
     "docs/speed.md": {"make bench": "measures for an hour; tests/test_benchmarks.py checks what it computes"},
+    "docs/sizing.md": {".venv/bin/python -m benchmarks.sizing": "measures for minutes"},
     "docs/spark.md": {
         "make spark": ".ci/run types it, where there is a Java",
         ".venv/bin/python -m ": "tests/test_spark.py builds and compares as they do",

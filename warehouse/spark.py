@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # what stands before the SQL of a model in a statement of target `spark` (macros/spark.sql)
 MARK = "/* translated below */"
-# with the 1 GB that Spark takes by itself, the widest models spend their time in collecting garbage
+# with the 1 GB that Spark takes by itself, the widest models did not come to an end
 MEMORY = "4g"
 # what makes a session mean by a query what DuckDB means, without a page of its own on a port
 CONFIGURATION = {
