@@ -17,7 +17,7 @@ help:
 	@echo "make test                                        run the tests"
 	@echo "make lint                                        ruff, mypy, sqlfluff"
 	@echo "make docs                                        make the site of the documentation in var/docs"
-	@echo "make spark                                       add what Spark needs, 480 MB, to the environment; docs/spark.md"
+	@echo "make spark                                       make .venv-spark, with Spark, 480 MB; docs/spark.md"
 	@echo "make lock                                        resolve requirements.lock and requirements-spark.lock again"
 	@echo "make audit                                       look for known vulnerabilities in the locked packages"
 	@echo "make bench                                       measure speed against the limit and against other tools"
@@ -54,10 +54,16 @@ lint: $(VENV)/.installed
 docs: $(VENV)/.installed
 	@$(BIN)/python -m warehouse.site
 
-# what Spark needs beside requirements.lock: docs/spark.md
-spark: $(VENV)/.installed requirements-spark.lock
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-spark.lock \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
+# an environment of its own, which sees the packages of the other: Great Expectations imports PySpark wherever it is, which takes seconds at every gate
+SPARK := $(VENV)-spark
+spark: $(SPARK)/.installed
+$(SPARK)/.installed: $(VENV)/.installed requirements-spark.lock
+	$(PYTHON) -m venv --without-pip $(SPARK)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(SPARK)/bin/python --no-deps --require-hashes -r requirements-spark.lock \
+		|| $(BIN)/python -m pip --python $(SPARK)/bin/python install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
+	@$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> $$($(SPARK)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ebbtide.pth
+	@touch $@
 
 LOCKED := --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 lock: $(VENV)/.installed

@@ -71,10 +71,10 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "ebbtide lake builds": "tests/test_lake.py",
     },
     "docs/speed.md": {"make bench": "measures for an hour; tests/test_benchmarks.py checks what it computes"},
-    "docs/sizing.md": {".venv/bin/python -m benchmarks.sizing": "measures for minutes"},
+    "docs/sizing.md": {".venv-spark/bin/python -m benchmarks.sizing": "measures for minutes"},
     "docs/spark.md": {
-        "make spark": ".ci/run types it, where there is a Java",
-        ".venv/bin/python -m ": "tests/test_spark.py builds and compares as they do",
+        "make spark": "makes an environment of 480 MB, in which tests/test_spark.py runs",
+        ".venv-spark/bin/python -m ": "tests/test_spark.py builds and compares as they do",
         "ebbtide refresh": REFRESH,
     },
     "docs/report.md": {"ebbtide report --open": "opens a browser", "ebbtide report": "tests/test_report.py"},
