@@ -235,7 +235,7 @@ def test_a_published_build_is_one_snapshot_of_the_whole_lake(built: dict[str, An
             assert other.execute("select count(*) > 0 from warehouse.staging.stg_fred__observation").fetchone() == (True,)
         restore_marts(home.lake, connection, built["build_id"])
         assert connection.execute(index).fetchall() == before
-        assert not connection.execute("from duckdb_tables() where table_name = 'fct_new'").fetchall()
+        assert not connection.execute("from duckdb_tables() where database_name = 'warehouse' and table_name = 'fct_new'").fetchall()
         with pytest.raises(LakeFailed, match="keeps no snapshot of build 20000101T000000000Z"):
             restore_marts(home.lake, connection, "20000101T000000000Z")
 
@@ -291,9 +291,9 @@ def test_a_reader_reads_by_the_statements_of_the_page(built: dict[str, Any], ser
         assert len(connection.execute(reader).fetchall()) == 5
         assert "4711" in earlier
         connection.execute(earlier.replace("4711", str(first["snapshot"])))
-        assert connection.execute("select count(*) > 0 from then.raw.price_daily").fetchone() == (True,)
+        assert connection.execute("select count(*) > 0 from earlier.raw.price_daily").fetchone() == (True,)
         with pytest.raises(duckdb.Error, match=r"permission denied|read-only"):
-            connection.execute("detach then; detach lake; attach 'ducklake:lake' as lake; drop table lake.raw.price_daily")
+            connection.execute("detach earlier; detach lake; attach 'ducklake:lake' as lake; drop table lake.raw.price_daily")
     assert home.query("select count(*) > 0 from raw.price_daily") == [(True,)]
 
 
