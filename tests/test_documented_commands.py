@@ -181,7 +181,7 @@ def test_command_does_what_the_page_shows(command: Typed, sample_home: Path, tmp
 
 
 def statements() -> list[tuple[str, str]]:
-    """Statements of the pages by page, but for those of tests/test_questions.py, tests/test_lake.py, the guide's model (tests/test_contributing.py) and Spark's tables."""
+    """Statements of the pages by page, but for those of test_questions.py, test_lake.py, the guide's model (test_contributing.py) and on tables of Spark."""
     pages = [page for page in PAGES if page.name not in ("questions.md", "lake.md", "spark.md", "CONTRIBUTING.md")]
     return [(str(page.relative_to(ROOT)), sql) for page in pages for sql in re.findall(r"(?ms)^```sql\n(.*?)^```$", page.read_text(encoding="utf-8"))]
 
