@@ -8,7 +8,7 @@ from typing import Any
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from dags.stages import WAREHOUSE, tell_failure
+from dags.stages import DEFAULT_ARGS
 
 
 @dag(
@@ -19,7 +19,7 @@ from dags.stages import WAREHOUSE, tell_failure
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=pendulum.duration(hours=4),
-    default_args={"owner": "ebbtide", "queue": WAREHOUSE, "on_failure_callback": tell_failure},
+    default_args=DEFAULT_ARGS,
     tags=["ebbtide", "lake"],
     doc_md="""
 ### Lake maintenance

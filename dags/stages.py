@@ -162,6 +162,10 @@ def tell_failure(context: Context) -> None:
     notify.tell_failure(context)
 
 
+# Of every DAG's tasks, where a task does not say otherwise.
+DEFAULT_ARGS: dict[str, Any] = {"owner": "ebbtide", "queue": WAREHOUSE, "on_failure_callback": tell_failure}
+
+
 def tell_alerts(context: Context) -> None:
     """Tell the notifiers of `EBBTIDE_NOTIFY` what alerts the build brings."""
     from warehouse import notify

@@ -9,7 +9,7 @@ import pendulum
 from airflow.sdk import Param, chain, dag, task, task_group
 
 from dags.assets import declare_assets, providers
-from dags.stages import FETCHING, WAREHOUSE, load_to_report, open_build, tell_failure
+from dags.stages import DEFAULT_ARGS, FETCHING, load_to_report, open_build
 
 
 @dag(
@@ -19,7 +19,7 @@ from dags.stages import FETCHING, WAREHOUSE, load_to_report, open_build, tell_fa
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=pendulum.duration(hours=12),
-    default_args={"owner": "ebbtide", "queue": WAREHOUSE, "on_failure_callback": tell_failure},
+    default_args=DEFAULT_ARGS,
     tags=["ebbtide", "backfill"],
     params={
         "provider": Param(

@@ -6,7 +6,7 @@ import pendulum
 from airflow.sdk import CronTriggerTimetable, chain, dag, task_group
 
 from dags.assets import declare_assets, providers
-from dags.stages import WAREHOUSE, fetch, load_to_report, open_build, tell_failure
+from dags.stages import DEFAULT_ARGS, fetch, load_to_report, open_build
 
 EXCHANGE_TIME = "America/New_York"
 
@@ -21,7 +21,7 @@ EXCHANGE_TIME = "America/New_York"
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=pendulum.duration(hours=4),
-    default_args={"owner": "ebbtide", "queue": WAREHOUSE, "on_failure_callback": tell_failure},
+    default_args=DEFAULT_ARGS,
     tags=["ebbtide", "refresh"],
     doc_md="""
 ### Warehouse refresh
