@@ -22,9 +22,9 @@ from pathlib import Path
 
 import click
 
-from benchmarks.home import environment
 from benchmarks.result import Result, at_most, show, without_bar
 from ingest.sample import END
+from tests.conftest import environment
 from warehouse.settings import Settings, load_settings
 
 YEARS = (2, 5, 20)  # the sample world has no more years, and no fewer

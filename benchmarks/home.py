@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from pathlib import Path
 
-from tests.conftest import EBBTIDE
-
-
-def environment(home: Path, **settings: object) -> dict[str, str]:
-    """The caller's environment without settings of Ebbtide or Airflow, with the home and those that are given."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
-    return others | {"EBBTIDE_HOME": str(home)} | {f"EBBTIDE_{name}": str(value) for name, value in settings.items()}
+from tests.conftest import EBBTIDE, environment
 
 
 def refresh(home: Path, **settings: object) -> tuple[float, str]:

@@ -66,11 +66,16 @@ def no_caller_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EBBTIDE_HOME", str(tmp_path / "home"))
 
 
+def environment(home: Path, **settings: object) -> dict[str, str]:
+    """The caller's environment without settings of Ebbtide or Airflow, with the home and those that are given."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
+    return others | {"EBBTIDE_HOME": str(home)} | {f"EBBTIDE_{name}": str(value) for name, value in settings.items()}
+
+
 def command(*arguments: str, home: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run `ebbtide` as a user would, in a process of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
-    environment |= {"EBBTIDE_HOME": str(home), "EBBTIDE_SAMPLE_FIRST_YEAR": FIRST_YEAR} | {f"EBBTIDE_{name}": value for name, value in settings.items()}
-    return subprocess.run([str(EBBTIDE), *arguments], env=environment, capture_output=True, text=True, timeout=600, check=False)
+    of_tests = environment(home, **{"SAMPLE_FIRST_YEAR": FIRST_YEAR, **settings})
+    return subprocess.run([str(EBBTIDE), *arguments], env=of_tests, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ statement of its macro `check_grain` is run on the table. docs/quality.md explai
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -38,6 +37,7 @@ from expectations.gate import held_before, prepare, read_build, stage_suites
 from expectations.history import LINEAGE, date_column, is_number
 from expectations.project import read_models
 from ingest.feeds import FEEDS
+from tests.conftest import environment
 from tests.worlds import build_world
 from warehouse.dbt import PROJECT
 from warehouse.settings import load_settings
@@ -588,9 +588,8 @@ def part(fraction: str, number: int) -> range:
 
 def refresh_home(home: Path) -> None:
     """Build and publish the sample world of FIRST_YEAR in `home`, by the command a user would give. Raises SystemExit with its output when it fails."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
-    environment |= {"EBBTIDE_HOME": str(home), "EBBTIDE_SAMPLE_FIRST_YEAR": str(FIRST_YEAR)}
-    done = subprocess.run([sys.executable, "-m", "warehouse.cli", "refresh"], env=environment, capture_output=True, text=True, check=False)
+    of_world = environment(home, SAMPLE_FIRST_YEAR=FIRST_YEAR)
+    done = subprocess.run([sys.executable, "-m", "warehouse.cli", "refresh"], env=of_world, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
 

@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from ingest.feeds import FEEDS, PROVIDERS, feeds_of
-from tests.conftest import FIRST_YEAR, ROOT, command
+from tests.conftest import FIRST_YEAR, ROOT, command, environment
 from tests.equal import assert_equal
 from tests.postgres import Server, free_ports, running_server
 from warehouse.connection import Busy
@@ -107,7 +107,7 @@ def url(server: Server, database: str) -> str:
 
 @pytest.fixture
 def lake(server: Server, tmp_path: Path) -> Lake:
-    """A lake of its own with the raw tables of the smallest feeds of the sample world, empty."""
+    """A lake of its own, which nothing has been written to."""
     name = f"lake_{tmp_path.name[-30:].lower().replace('-', '_')}"
     server.run(f'create database "{name}" owner keeper')
     return Lake(url(server, name), str(tmp_path / "lake"))
@@ -123,8 +123,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EBBTIDE_", "AIRFLOW"))}
-        return kept | {"EBBTIDE_HOME": str(self.folder), "EBBTIDE_LAKE_URL": self.lake.catalogue, "EBBTIDE_SAMPLE_FIRST_YEAR": FIRST_YEAR} | self.settings
+        return environment(self.folder, LAKE_URL=self.lake.catalogue, SAMPLE_FIRST_YEAR=FIRST_YEAR, **self.settings)
 
     def start(self, program: str, *arguments: str) -> subprocess.Popen[str]:
         # in a file: DuckDB takes `python -c` for a person and shows a bar
@@ -182,7 +181,7 @@ def test_workers_load_side_by_side_what_one_process_loads(built: dict[str, Any],
         built["home"].lake.attach(connection, "lake", read_only=True)
         connection.execute(f"attach '{sample_home / 'warehouse.duckdb'}' as file (read_only)")
         for name in FEEDS:
-            columns = "columns(c -> not c in ('_row_number'))" if FEEDS[name].filing_of else "*"
+            columns = "columns(lambda c: c <> '_row_number')" if FEEDS[name].filing_of else "*"
             for one, other in (("lake", "file"), ("file", "lake")):
                 missing = f'select count(*) from (select {columns} from {one}.raw."{name}" except all select {columns} from {other}.raw."{name}")'
                 assert connection.execute(missing).fetchone() == (0,), f"{name}: rows of the {one} that the {other} has not"
@@ -393,7 +392,7 @@ def test_parquet_in_object_storage(home: Home, object_storage: str) -> None:
     settings = {"LAKE_DATA": lake.data, "LAKE_S3_KEY_ID": "an id", "LAKE_S3_SECRET": "a key", "LAKE_S3_REGION": "eu-central-1"}
     settings["LAKE_S3_ENDPOINT"] = object_storage
     home.lake = lake
-    home.settings |= {f"EBBTIDE_{name}": value for name, value in settings.items()}
+    home.settings |= settings
     build_id = home.run(OPEN).strip()
     rows = int(home.run(LOAD, build_id, "price_daily").splitlines()[-1])
     assert rows and home.query("select count(*) from raw.price_daily") == [(rows,)]
