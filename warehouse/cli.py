@@ -295,13 +295,13 @@ def feeds(as_json: bool, provider: str | None) -> None:
     from ingest.endpoint import endpoints
     from ingest.feeds import FEEDS, PROVIDERS, provider_of
     from warehouse.build import feed_status
-    from warehouse.connection import connect, exists
+    from warehouse.connection import connect, warehouse_of
 
     if provider and provider not in PROVIDERS:
         raise unknown("provider", provider, PROVIDERS)
     settings = load_settings()
     status: dict[str, dict[str, Any]] = {}
-    if exists(settings):
+    if warehouse_of(settings).exists():
         with connect(settings, read_only=True) as connection:
             moment = connection.execute("select as_of from meta.build_in_progress").fetchone()
             if moment:
@@ -875,7 +875,7 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
     from filelock import FileLock, Timeout
 
     from warehouse.build import code_version, feed_status
-    from warehouse.connection import connect, describe_holder, exists, warehouse_of
+    from warehouse.connection import connect, describe_holder, warehouse_of
     from warehouse.publish import published_builds
     from warehouse.refresh import failed_fetches
 
@@ -893,7 +893,7 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
     free = shutil.disk_usage(folder).free / 1e9
     found.append(("disk", "good" if free > 2 else "bad", f"{free:.1f} GB free in {folder}"))
     if settings.uses_lake:
-        found.append(("lake", "good", f"{warehouse_of(settings)}") if exists(settings) else ("lake", "missing", "run `make refresh`"))
+        found.append(("lake", "good", f"{warehouse_of(settings)}") if warehouse_of(settings).exists() else ("lake", "missing", "run `make refresh`"))
     elif settings.lock_path.exists():
         try:
             with FileLock(settings.lock_path, timeout=0):
@@ -905,7 +905,7 @@ def _examine(settings: Settings) -> Sequence[tuple[str, str, str]]:
     found.append(("published build", "good" if current else "missing", current[0].build_id if current else "run `make refresh`"))
     if settings.bi_postgres_url:
         found.append(("build in PostgreSQL", *_in_postgres(settings, current[0].build_id if current else None)))
-    if exists(settings):
+    if warehouse_of(settings).exists():
         with connect(settings, read_only=True) as connection:
             last = connection.execute("select build_id, status, message from meta.build order by build_id desc limit 1").fetchone()
             moment = connection.execute("select as_of from meta.build_in_progress").fetchone()

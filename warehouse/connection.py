@@ -8,7 +8,7 @@ import re
 import shlex
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,20 +17,14 @@ from filelock import FileLock, Timeout
 
 from warehouse.lake import Lake
 from warehouse.settings import Busy, Settings, WrongUse
-from warehouse.sql import literal, quote
+from warehouse.sql import literal, quote, transaction
 
-__all__ = ["Busy", "connect", "connect_published", "describe_holder", "held", "literal", "open_database", "quote", "warehouse_of", "writer_lock"]
+__all__ = ["Busy", "connect", "connect_published", "describe_holder", "held", "literal", "open_database", "quote", "transaction", "warehouse_of", "writer_lock"]
 
 
 def warehouse_of(settings: Settings) -> Path | Lake:
     """Where raw, staging and intermediate tables are: the file of the home, or the lake of the settings."""
     return Lake.of(settings) if settings.uses_lake else settings.warehouse_path
-
-
-def exists(settings: Settings) -> bool:
-    """Whether there is a warehouse."""
-    warehouse = warehouse_of(settings)
-    return warehouse.exists()
 
 
 def open_database(
@@ -55,7 +49,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
 
     Raises WrongUse when there is none to read, Busy when another process has it open, Damaged when it cannot be read.
     """
-    if read_only and not exists(settings):
+    if read_only and not warehouse_of(settings).exists():
         raise WrongUse(f"no warehouse in {settings.home} yet: run `make refresh` first")
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": settings.memory_limit,
@@ -115,19 +109,6 @@ def _in_words(error: duckdb.Error, settings: Settings, path: Path) -> Exception:
         holder = re.search(r"\(PID (\d+)\)", str(error))
         return Busy(f"{path} is open in {f'process {holder[1]}' if holder else 'another process'}; close it there, or try again when it has finished")
     return damage_in_words(error, settings, path) if is_damaged(error) else error
-
-
-@contextmanager
-def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All that is done in the block, or nothing of it. What went wrong is raised as it is, though the transaction may be gone with it."""
-    connection.execute("begin")
-    try:
-        yield
-        connection.execute("commit")
-    except BaseException:
-        with suppress(duckdb.Error):
-            connection.execute("rollback")
-        raise
 
 
 @contextmanager

@@ -25,8 +25,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import duckdb
 
+from ingest.secrets import masked
 from warehouse.settings import Busy, Settings
-from warehouse.sql import literal, quote
+from warehouse.sql import literal, quote, transaction
 
 # They come as packages, so that nothing is downloaded when a lake is opened.
 EXTENSIONS = ("ducklake", "postgres_scanner", "httpfs")
@@ -186,9 +187,7 @@ class Lake:
         try:
             connection = psycopg2.connect(self.catalogue, connect_timeout=10, application_name=who.encode("ascii", "replace").decode()[:63])
         except psycopg2.Error as error:
-            said = str(error).strip().splitlines()[0]
-            password = unquote(urlsplit(self.catalogue).password or "")
-            said = said.replace(password, "***") if password else said
+            said = masked(str(error).strip().splitlines()[0], [unquote(urlsplit(self.catalogue).password or "")])
         else:
             with closing(connection), connection.cursor() as cursor:
                 connection.autocommit = True
@@ -281,9 +280,8 @@ def restore_marts(lake: Lake, connection: duckdb.DuckDBPyConnection, build_id: s
         raise LakeFailed(f"the lake keeps no snapshot of build {build_id}; it keeps {', '.join(found) or 'none'}")
     lake.attach(connection, "earlier", read_only=True, snapshot=found[build_id])
     try:
-        connection.execute("begin")
-        publish_marts(connection, build_id, "earlier")
-        connection.execute("commit")
+        with transaction(connection):
+            publish_marts(connection, build_id, "earlier")
     finally:
         connection.execute("detach earlier")
 

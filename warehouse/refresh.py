@@ -60,9 +60,8 @@ def build_settings() -> Settings:
 
 def parent_of(settings: Settings) -> Settings | None:
     """Settings of the home whose raw tables an as-of build reads; None for an ordinary build."""
-    if settings.home.parent.name == "as_of" and (settings.home.parent.parent / "home.json").exists():
-        return settings.model_copy(update={"home_setting": settings.home.parent.parent, "as_of": None})
-    return None
+    home = settings.parent_home
+    return settings.model_copy(update={"home_setting": home, "as_of": None}) if home else None
 
 
 @contextmanager

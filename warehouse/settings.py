@@ -141,7 +141,13 @@ class Settings(BaseSettings):
     @property
     def uses_lake(self) -> bool:
         """Whether the warehouse is a lake; a build as of an earlier day is a file of its own all the same."""
-        return self.lake_url is not None and self.home.parent.name != "as_of"
+        return self.lake_url is not None and self.parent_home is None
+
+    @property
+    def parent_home(self) -> Path | None:
+        """The home whose raw tables this one reads, when it holds a build as of an earlier day: `<home>/as_of/<moment>` is of `<home>`."""
+        parent = self.home.parent.parent
+        return parent if self.home.parent.name == "as_of" and (parent / "home.json").exists() else None
 
     @property
     def spill_dir(self) -> Path:

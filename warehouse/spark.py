@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import click
-import duckdb
 
+from warehouse.connection import open_database, warehouse_of
 from warehouse.dbt import PROJECT, invoke
+from warehouse.lake import Lake
 from warehouse.settings import load_settings
 from warehouse.spark_dialect import FUNCTIONS, translate
 from warehouse.sql import literal, quote
@@ -41,14 +42,14 @@ def python_models() -> list[str]:
     return sorted(path.stem for path in (PROJECT / "models").rglob("*.py"))
 
 
-def export(warehouse: Path, folder: Path, models: Sequence[str] = ()) -> list[str]:
+def export(warehouse: Path | Lake, folder: Path, models: Sequence[str] = ()) -> list[str]:
     """Write what the SQL models read and Spark does not build as Parquet: raw and meta tables, seeds, the tables of Python models and of `models`.
 
     Returns their names, `<schema>.<table>`; each is a file `<folder>/<schema>/<table>.parquet`.
     """
     kept = ", ".join(literal(name) for name in [*python_models(), *models])
     names = []
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with open_database(warehouse, read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         tables = connection.execute(
             "select schema_name, table_name from duckdb_tables() where database_name = current_database() "
@@ -111,7 +112,7 @@ def translated(session: SparkSession) -> Iterator[None]:
         yield
 
 
-def build(session: SparkSession, folder: Path, select: Sequence[str] = (), *, command: str = "run") -> None:
+def build(session: SparkSession, folder: Path, select: Sequence[str] = ()) -> None:
     """Build the SQL models in the session: all of them, or those of a dbt selection. The tables of Python models must be registered.
 
     Raises
@@ -121,7 +122,7 @@ def build(session: SparkSession, folder: Path, select: Sequence[str] = (), *, co
     """
     with translated(session):
         invoke(
-            [command, *(["--select", *select] if select else []), "--exclude", *python_models()],
+            ["run", *(["--select", *select] if select else []), "--exclude", *python_models()],
             "spark",
             folder / "dbt",
             {},
@@ -135,7 +136,7 @@ def build(session: SparkSession, folder: Path, select: Sequence[str] = (), *, co
 @click.option("--select", multiple=True, help="Models to build, in dbt's words; without it all.")
 def main(folder: Path, master: str, memory: str, select: tuple[str, ...]) -> None:
     """Build the SQL models on Spark from the raw tables of EBBTIDE_HOME; the tables lie in FOLDER."""
-    names = export(load_settings().warehouse_path, folder / "input")
+    names = export(warehouse_of(load_settings()), folder / "input")
     session = open_session(folder / "tables", master, memory)
     register(session, folder / "input", names)
     build(session, folder, select)
