@@ -94,7 +94,8 @@ def load() -> Any:
         from ingest.feeds import feeds_of
         from warehouse import refresh
 
-        done = refresh.load(build_id=_build(), feeds=[feed.name for feed in feeds_of(provider)] if provider else None)
+        chosen = {"feeds": [feed.name for feed in feeds_of(provider)]} if provider else {}
+        done = refresh.load(build_id=_build(), **chosen)
         say(RAW, done)
         return done
 
