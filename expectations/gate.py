@@ -23,7 +23,6 @@ from xml.etree import ElementTree
 from expectations import history
 from expectations.check import SAMPLE_ROWS, STAGES, BuildBefore, BuildUnderCheck, FeedStatus, Severity, Stage, Suite
 from expectations.project import PROJECT
-from warehouse.connection import open_database
 from warehouse.sql import literal, quote
 
 if TYPE_CHECKING:
@@ -182,6 +181,8 @@ def read_build(warehouse: Path | Lake, checked: Path | Lake, feeds: Mapping[str,
 
     Raises GateError when a database or the row of `meta.build_in_progress` is missing.
     """
+    from warehouse.connection import open_database
+
     for database in {warehouse, checked}:
         if not database.exists():
             raise GateError(f"{database} does not exist: run the stages before this gate first")
@@ -414,6 +415,8 @@ def _row(build_id: str, stage: Stage, result: CheckResult, checked_at: datetime)
 
 def held_before(warehouse: Path | Lake, stage: Stage, before: BuildBefore | None) -> pyarrow.Table:
     """What the tables of a stage held in the build before, by year and column; no rows where there is none."""
+    from warehouse.connection import open_database
+
     with open_database(warehouse, read_only=True) as connection:
         if before is None:
             empty = ", ".join(f"null::{kind} as {name}" for name, (kind, _) in history.COLUMNS.items())
@@ -425,6 +428,8 @@ def _keep_history(
     warehouse: Path | Lake, checked: Path | Lake, build: BuildUnderCheck, stage: Stage, suites: Iterable[Suite], memory_limit: str, threads: int
 ) -> None:
     """Keep what the checked tables hold, beside the figures of the build before, which a repeated gate needs again."""
+    from warehouse.connection import open_database
+
     with open_database(warehouse, config={"memory_limit": memory_limit, "threads": threads}) as connection:
         source = ""
         if isinstance(checked, Path) and checked != warehouse:
@@ -452,6 +457,8 @@ def _keep_history(
 def _write_rows(warehouse: Path | Lake, build_id: str, stage: Stage, rows: list[dict[str, Any]]) -> None:
     """Replace the rows of this build and stage, so that a repeated gate leaves one set."""
     import pyarrow as pa
+
+    from warehouse.connection import open_database
 
     arrow_types = {"VARCHAR": pa.string(), "BOOLEAN": pa.bool_(), "BIGINT": pa.int64(), "TIMESTAMP": pa.timestamp("us")}
     table = pa.Table.from_pylist(rows, pa.schema([(name, arrow_types[kind]) for name, (kind, _) in RESULT_COLUMNS.items()]))

@@ -92,6 +92,8 @@ class Lake:
 
     def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Give a connection what it needs to attach the lake as `ducklake:ebbtide_lake`: extensions, and secrets that live as long as it does."""
+        from psycopg2.extensions import make_dsn
+
         for extension in EXTENSIONS:
             connection.execute(f"load {literal(_extension(extension))}")
         server = urlsplit(self.catalogue)
@@ -105,12 +107,12 @@ class Lake:
         given = ", ".join(f"{name} {literal(value)}" for name, value in parts.items() if value)
         connection.execute(f"create or replace temporary secret {NAME}_catalogue (type postgres, {given})")
         # what else the address says (sslmode, ...) is no secret
-        others = " ".join(f"{name}='{value}'" for name, value in parse_qsl(server.query))
+        others = make_dsn(**dict(parse_qsl(server.query)))
         connection.execute(
             f"""
             create or replace temporary secret {NAME} (
                 type ducklake, metadata_path {literal(others)}, metadata_schema {literal(NAME)}, data_path {literal(self.data)},
-                metadata_parameters map {{'TYPE': 'postgres', 'SECRET': '{NAME}_catalogue'}}
+                metadata_parameters map {{'TYPE': 'postgres', 'SECRET': {literal(NAME + "_catalogue")}}}
             )
             """
         )
@@ -120,7 +122,7 @@ class Lake:
             connection.execute(
                 f"create or replace temporary secret {NAME}_storage (type s3, scope {literal(self.data)}, key_id {literal(self.storage.key_id)}, "
                 f"secret {literal(self.storage.secret)}, region {literal(self.storage.region)}, endpoint {literal(endpoint.netloc)}, "
-                f"use_ssl {str(endpoint.scheme == 'https').lower()}, url_style '{'path' if own else 'vhost'}')"
+                f"use_ssl {str(endpoint.scheme == 'https').lower()}, url_style {literal('path' if own else 'vhost')})"
             )
 
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str = "warehouse", *, read_only: bool = False, snapshot: int | None = None) -> None:
