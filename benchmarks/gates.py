@@ -26,6 +26,7 @@ from benchmarks.home import refresh
 from benchmarks.result import Result, at_most, show, without_bar
 from expectations.check import STAGES, Check, Stage, Suite
 from expectations.gate import held_before, prepare, read_build, run_gate, stage_suites
+from expectations.history import hold
 from ingest.feeds import FEEDS
 from warehouse.settings import load_settings
 from warehouse.sql import literal, quote
@@ -139,6 +140,7 @@ def _by_hand(stage: Stage, folder: Path, warehouse: Path, mart: Path) -> tuple[f
         connection.execute("set enable_progress_bar = false")
         prepare(connection, build.as_of, before)
         began = time.perf_counter()
+        hold(connection, suites)
         for text in statements:
             found.append(dict(connection.execute(text).fetchall()))
         seconds = time.perf_counter() - began

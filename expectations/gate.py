@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 from expectations import history
 from expectations.check import SAMPLE_ROWS, STAGES, BuildBefore, BuildUnderCheck, FeedStatus, Severity, Stage, Suite
 from expectations.project import PROJECT
-from warehouse.sql import literal, quote
+from warehouse.sql import quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -146,15 +146,15 @@ def run_gate(
     build = read_build(warehouse, checked, feeds)
     suites = stage_suites(stage, build, feeds, project)
     before = held_before(warehouse, stage, build.before)
-    results, pages = _validate(checked, suites, build.as_of, before, memory_limit, threads)
+    results, pages, held = _validate(checked, suites, build.as_of, before, memory_limit, threads)
     results = [*_skipped(suites), *results]
     checked_at = datetime.now(UTC).replace(tzinfo=None)
     rows = [_row(build.build_id, stage, result, checked_at) for result in results]
     _write_rows(warehouse, build.build_id, stage, rows)
 
     critical = sum(not r.success and r.severity == "critical" for r in results)
-    if critical == 0:
-        _keep_history(warehouse, checked, build, stage, suites, memory_limit, threads)
+    if critical == 0 and held is not None:
+        _keep_history(warehouse, build, stage, held)
     warned = sum(not r.success and r.severity == "warning" for r in results)
     quality_dir.mkdir(parents=True, exist_ok=True)
     _write_junit(quality_dir / f"{build.build_id}.{stage}.xml", stage, results)
@@ -246,11 +246,11 @@ def _build_before(connection: duckdb.DuckDBPyConnection, tables: Iterable[tuple[
 
 def _validate(
     database: Path | Lake, suites: Sequence[Suite], as_of: datetime, before: pyarrow.Table, memory_limit: str, threads: int
-) -> tuple[list[CheckResult], dict[str, str]]:
-    """Results of the suites that run, and Great Expectations' page for each, by suite name."""
+) -> tuple[list[CheckResult], dict[str, str], pyarrow.Table | None]:
+    """Results of the suites that run, Great Expectations' page for each by suite name, and what the tables hold; None where no suite runs."""
     to_run = [suite for suite in suites if suite.skipped is None]
     if not to_run:
-        return [], {}
+        return [], {}, None
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
@@ -270,7 +270,9 @@ def _validate(
     try:
         with datasource.get_engine().connect() as connection:
             # the driver's connection hands everything on to DuckDB's
-            prepare(cast("duckdb.DuckDBPyConnection", connection.connection.dbapi_connection), as_of, before)
+            own = cast("duckdb.DuckDBPyConnection", connection.connection.dbapi_connection)
+            prepare(own, as_of, before)
+            held = history.hold(own, to_run)
         for suite in to_run:
             # not as a checkpoint: that keeps, and reads back, definitions which live no longer than the gate
             asset = datasource.get_asset(f"{suite.schema}.{suite.table}")
@@ -280,7 +282,7 @@ def _validate(
             pages[suite.name] = render_page(found)
     finally:
         datasource.get_engine().dispose()
-    return results, pages
+    return results, pages, held
 
 
 def _expectations(suite: Suite) -> Any:
@@ -424,18 +426,13 @@ def held_before(warehouse: Path | Lake, stage: Stage, before: BuildBefore | None
         return connection.execute("from quality.column_by_year where build_id = ? and stage = ?", [before.build_id, stage]).to_arrow_table()
 
 
-def _keep_history(
-    warehouse: Path | Lake, checked: Path | Lake, build: BuildUnderCheck, stage: Stage, suites: Iterable[Suite], memory_limit: str, threads: int
-) -> None:
+def _keep_history(warehouse: Path | Lake, build: BuildUnderCheck, stage: Stage, held: pyarrow.Table) -> None:
     """Keep what the checked tables hold, beside the figures of the build before, which a repeated gate needs again."""
     from warehouse.connection import open_database
 
-    with open_database(warehouse, config={"memory_limit": memory_limit, "threads": threads}) as connection:
-        source = ""
-        if isinstance(checked, Path) and checked != warehouse:
-            connection.execute(f"attach {literal(checked)} as checked (read_only)")
-            source = "checked."
-        columns = ", ".join(f"{name} {kind}" for name, (kind, _) in history.COLUMNS.items())
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in history.COLUMNS.items())
+    with open_database(warehouse) as connection:
+        connection.register("held_now", held)
         connection.execute("begin")
         connection.execute(f"create table if not exists quality.column_by_year ({columns})")
         connection.execute("comment on table quality.column_by_year is 'What the tables of a build held, by year and column, for the next to compare'")
@@ -445,12 +442,7 @@ def _keep_history(
             "delete from quality.column_by_year where stage = ? and (build_id = ? or build_id is distinct from ?)",
             [stage, build.build_id, build.before.build_id if build.before else None],
         )
-        for suite in suites:
-            if suite.history is not None:
-                held = suite.history.replace("{batch}", f"{source}{quote(suite.schema)}.{quote(suite.table)}").replace("{{", "{").replace("}}", "}")
-                connection.execute(
-                    f"insert into quality.column_by_year by position select ?, ?, ?, * from ({held})", [build.build_id, stage, f"{suite.schema}.{suite.table}"]
-                )
+        connection.execute("insert into quality.column_by_year by position select ?, ?, * from held_now", [build.build_id, stage])
         connection.execute("commit")
 
 
