@@ -136,7 +136,7 @@ def _bare(home: Path, folder: Path, answer: multiprocessing.Queue[tuple[float, f
         loaded = time.perf_counter()
         connection.execute(f"attach {literal(folder / 'mart.duckdb')} as mart")
         # as in dbt_project/profiles.yml
-        connection.execute("set preserve_insertion_order = false; set memory_limit = '1200MB'")
+        connection.execute("set preserve_insertion_order = false; set memory_limit = '1GB'")
         nodes = _in_order(graph)
         for database, schema in sorted({(node["database"], node["schema"]) for node in nodes}):
             connection.execute(f"create schema if not exists {quote(database)}.{quote(schema)}")

@@ -22,13 +22,14 @@ FIRST_YEAR = "2016"
 # A home of the whole sample world that this checkout has refreshed, where there is one: it spares the tests a refresh of minutes.
 WHOLE_SAMPLE = os.environ.get("EBBTIDE_WHOLE_SAMPLE")
 
-# Files that take longest, in that order: they start first, so that the two test processes end together.
+# Files that take longest, in that order: they start first, so that the two test processes end together. The second needs no refreshed
+# sample world, which the first makes meanwhile.
 LONGEST = (
     "test_refresh",
+    "test_gate",
     "test_lake",
     "test_airflow_stack",
     "test_mutation",
-    "test_gate",
     "test_dbt_project",
     "test_faults",
     "test_bad_input",
