@@ -63,7 +63,7 @@ while True:
         connection.execute("commit")
     looked += 1
     print(looked, len(feeds), flush=True)
-    time.sleep(0.5)
+    time.sleep(2)
 """
 
 BUILD = """
