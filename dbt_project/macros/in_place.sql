@@ -3,7 +3,7 @@
 
     dbt's own materializations make each under a second name, rename both and drop the old one afterwards: five more statements and a commit a model,
     for readers who look meanwhile. Nobody reads these files before they are published; on the lake, where each commit is one of PostgreSQL, they cost
-    a quarter of the build.
+    a fifth of the build.
 -#}
 {% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set target = this.incorporate(type='table') -%}
