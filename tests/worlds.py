@@ -68,8 +68,3 @@ def _build(connection: duckdb.DuckDBPyConnection, compiled: Path, node: dict[str
         module["materialize"](found, connection)
     else:
         connection.execute(statements)
-    # dbt makes a relation beside the one before, and then renames it
-    kind = "view" if node["config"]["materialized"] == "view" else "table"
-    connection.execute(f'use "{database}"."{schema}"')
-    connection.execute(f'alter {kind} "{name}__dbt_tmp" rename to "{name}"')
-    connection.execute("use warehouse.main")
