@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -492,7 +492,7 @@ def suites_of(stage: Stage, warehouse: Path, checked: Path) -> tuple[BuildUnderC
     return build, stage_suites(stage, build, FEEDS)
 
 
-def failing_checks(stage: Stage, warehouse: Path, checked: Path, build: BuildUnderCheck, suites: Iterable[Suite]) -> set[tuple[str, str, str]]:
+def failing_checks(stage: Stage, warehouse: Path, checked: Path, build: BuildUnderCheck, suites: Sequence[Suite]) -> set[tuple[str, str, str]]:
     """Suite, name and severity of every check that fails.
 
     The statements of the suites are run as they are: Great Expectations runs the same, and takes as long again around them. `tests/test_mutation.py`
@@ -503,8 +503,7 @@ def failing_checks(stage: Stage, warehouse: Path, checked: Path, build: BuildUnd
     with duckdb.connect(str(checked)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         prepare(connection, build.as_of, before)
-        suites = list(suites)
-        hold(connection, (suite for suite in suites if suite.skipped is None))
+        hold(connection, suites)
         for suite in suites:
             if suite.skipped is not None:
                 failed.update({(suite.name, "suite_run", suite.skipped_severity)} if suite.skipped_severity else {})
