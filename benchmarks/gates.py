@@ -10,12 +10,11 @@ trading days; both must find the same numbers.
 from __future__ import annotations
 
 import multiprocessing
-import re
 import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,13 @@ import duckdb
 
 from benchmarks.home import refresh
 from benchmarks.result import Result, at_most, show, without_bar
-from expectations.check import STAGES, Check, Stage, Suite
+from expectations.check import STAGES, Stage
 from expectations.gate import held_before, prepare, read_build, run_gate, stage_suites
 from expectations.history import hold
+from expectations.statement import ROWS, statement
 from ingest.feeds import FEEDS
 from warehouse.settings import load_settings
-from warehouse.sql import literal, quote
+from warehouse.sql import literal
 
 MEMORY = "1GB"
 THREADS = 2
@@ -37,78 +37,6 @@ BUILD_UNDER_CHECK = "29990101T000000000Z"
 
 # Number of unexpected rows by suite and check; rows of the table for the check that it has any.
 Counts = dict[tuple[str, str], int]
-
-
-# -- the statements --------------------------------------------------------------------------------------------------
-
-
-def _without_comments(text: str) -> str:
-    return re.sub(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|--[^\n]*", lambda found: found[1] or "", text)
-
-
-def _parts(text: str) -> tuple[list[str], str]:
-    """The common table expressions of a query, `name as (...)` each, and the query that follows them."""
-    rest, parts = text.strip(), []
-    if not re.match(r"with\b", rest):
-        return [], rest
-    rest = rest[len("with") :].lstrip()
-    while True:
-        depth, opened, in_literal = 0, re.search(r"\bas\s*\(", rest), ""
-        if opened is None:
-            raise ValueError(f"not a common table expression: {rest[:80]}")
-        for place in range(opened.end() - 1, len(rest)):
-            character = rest[place]
-            if in_literal:
-                in_literal = "" if character == in_literal else in_literal
-            elif character in "'\"":
-                in_literal = character
-            elif character in "()":
-                depth += 1 if character == "(" else -1
-                if depth == 0:
-                    break
-        parts.append(rest[: place + 1])
-        rest = rest[place + 1 :].lstrip()
-        if not rest.startswith(","):
-            return parts, rest
-        rest = rest[1:].lstrip()
-
-
-_CONDITION_ON_ROWS = re.compile(r"select [^\n]+\nfrom \{batch\}\nwhere ((?:(?!\b(?:group by|having|qualify|order by)\b).)+)", re.DOTALL)
-
-
-def statement(suite: Suite) -> str:
-    """All conditions of a table as one query of (check, number): those on single rows in one scan, the others with the common table expressions they share."""
-    scanned = ["count(*)"]
-    names = ["rows"]
-    others: list[tuple[str, list[str], str]] = []
-    for check in suite.checks:
-        if check.unexpected_rows is None:
-            continue
-        text = _without_comments(check.unexpected_rows)
-        if found := _CONDITION_ON_ROWS.fullmatch(text.strip()):
-            names.append(check.name)
-            scanned.append(f"count(*) filter (where {found[1]})")
-        else:
-            others.append((check.name, *_parts(text)))
-    scan = f"select unnest([{', '.join(map(literal, names))}]) as name, unnest([{', '.join(scanned)}]) as found from {{batch}}"
-    batch = f"{quote(suite.schema)}.{quote(suite.table)}"
-    return "\nunion all\n".join([scan, *_sharing(others)]).replace("{batch}", batch).replace("{{", "{").replace("}}", "}")
-
-
-def _sharing(checks: Sequence[tuple[str, list[str], str]]) -> list[str]:
-    """A query a group of checks that begin with the same expression, which then stands there once."""
-    groups: dict[str, list[tuple[str, list[str], str]]] = {}
-    for name, parts, last in checks:
-        groups.setdefault(parts[0] if parts else f"{name}: no expression", []).append((name, parts, last))
-    queries = []
-    for first, group in groups.items():
-        if len(group) == 1:
-            name, parts, last = group[0]
-            queries.append(f"select {literal(name)}, count(*) from ({'with ' + ', '.join(parts) if parts else ''} {last})")
-        else:
-            inner = "\nunion all\n".join(_sharing([(name, parts[1:], last) for name, parts, last in group]))
-            queries.append(f"select * from (with {first} {inner})")
-    return queries
 
 
 # -- the two sides, each in a process of its own -----------------------------------------------------------------------
@@ -144,11 +72,8 @@ def _by_hand(stage: Stage, folder: Path, warehouse: Path, mart: Path) -> tuple[f
         for text in statements:
             found.append(dict(connection.execute(text).fetchall()))
         seconds = time.perf_counter() - began
-    return seconds, {(suite.name, check.name): numbers[_name(check)] for suite, numbers in zip(suites, found, strict=True) for check in suite.checks}, 0.0
-
-
-def _name(check: Check) -> str:
-    return "rows" if check.unexpected_rows is None else check.name
+    names = [{check.name: check.name if check.unexpected_rows else ROWS for check in suite.checks} for suite in suites]
+    return seconds, {(suite.name, name): numbers[key] for suite, keys, numbers in zip(suites, names, found, strict=True) for name, key in keys.items()}, 0.0
 
 
 # Seconds, what was found, and seconds of the fixed start before.

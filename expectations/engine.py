@@ -37,7 +37,12 @@ from warehouse.lake import Lake
 
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
-    """The SQL engine of Great Expectations, with results buffered before the connection is released."""
+    """The SQL engine of Great Expectations, with results buffered before the connection is released.
+
+    `without_rows` holds queries of unexpected rows that are known to return none, and need not be run.
+    """
+
+    without_rows: frozenset[str] = frozenset()
 
     def execute_query(self, query: Any) -> Any:
         """Run `query`; the rows returned are already read."""
@@ -102,7 +107,7 @@ def add_read_only(
 
 
 class UnexpectedRowsFound(QueryMetricProvider):
-    """The first `SAMPLE_ROWS` rows of a query, and how many it returns in all: one query, and a second one only where there are more."""
+    """The first `SAMPLE_ROWS` rows of a query, and how many it returns in all: one query, two where there are more, none where none is needed."""
 
     metric_name = "unexpected_rows_query.found"
     value_keys = ("unexpected_rows_query",)
@@ -111,16 +116,17 @@ class UnexpectedRowsFound(QueryMetricProvider):
     @metric_value(engine=SqlAlchemyExecutionEngine)
     def _sqlalchemy(
         cls,
-        execution_engine: SqlAlchemyExecutionEngine,
+        execution_engine: DuckDBExecutionEngine,
         metric_domain_kwargs: dict[str, Any],
         metric_value_kwargs: dict[str, Any],
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any],
     ) -> tuple[list[dict[str, Any]], int]:
+        template = cls._get_query_from_metric_value_kwargs(metric_value_kwargs)
+        if template in execution_engine.without_rows:
+            return [], 0
         batch, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
-        query = cls._get_substituted_batch_subquery_from_query_and_batch_selectable(
-            query=cls._get_query_from_metric_value_kwargs(metric_value_kwargs), batch_selectable=batch, execution_engine=execution_engine
-        )
+        query = cls._get_substituted_batch_subquery_from_query_and_batch_selectable(query=template, batch_selectable=batch, execution_engine=execution_engine)
         with execution_engine.get_connection() as connection:
             rows = [row._asdict() for row in connection.execute(sa.text(query)).fetchmany(SAMPLE_ROWS)]
             if len(rows) < SAMPLE_ROWS:

@@ -185,7 +185,13 @@ class SampleSource:
 
         seed = self.settings.sample_seed if self.settings.sample_seed is not None else sample.SEED
         names = {feed.name for feed in feeds_of(provider)}
-        for file in sample.render(self.settings.build_as_of(), seed=seed, first_year=self.settings.sample_first_year, feeds=names):
+        for file in sample.render(
+            self.settings.build_as_of(),
+            seed=seed,
+            first_year=self.settings.sample_first_year,
+            feeds=names,
+            other_managers=self.settings.sample_other_managers,
+        ):
             parameters = FEEDS[file.feed].format(file.format).parameters_of(file.name)
             yield Arrival(file.feed, file.format, file.name, file.content, file.edition_at, parameters=parameters)
 

@@ -17,9 +17,10 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from expectations.check import BuildUnderCheck, Suite
+from expectations.check import BuildUnderCheck, Check, Suite
 from expectations.gate import GateError, GateResult, run_gate, stage_suites
 from expectations.project import PROJECT, ProjectError, feeds_behind, read_models
+from expectations.statement import ROWS, counts
 from ingest.feeds import FEEDS
 from warehouse.cli import main
 
@@ -1120,6 +1121,26 @@ def test_every_feed_and_model_has_a_suite_that_runs() -> None:
     missing = [f"raw.{name}" for name in FEEDS if ("raw", name) not in tables]
     missing += [f"{model.schema}.{model.name}" for model in read_models(PROJECT).values() if (model.schema, model.name) not in tables]
     assert not missing, f"no suite for {', '.join(missing)}"
+
+
+def test_one_statement_counts_what_each_query_finds() -> None:
+    """Conditions on rows, on groups, with expressions in common, and texts that only look like the end of one."""
+    even = "with even as (\n    -- not (odd\n    select * from {batch} where n % 2 = 0\n)"
+    queries = {
+        "on rows": "select n\nfrom {batch}\nwhere n > 6 -- or (",
+        "on rows, with a list": "select n, word\nfrom {batch}\nwhere n in (select n from {batch} where n < 3) or word = '{{)'",
+        "distinct": "select distinct word\nfrom {batch}\nwhere n > 1",
+        "groups": "select word, count(*)\nfrom {batch}\nwhere n > 1\ngroup by all\nhaving count(*) > 3",
+        "in common": f"{even}\nselect n from even",
+        "in common, and more": f"{even}, large as (select * from even where n > 4 and word <> ')')\nselect n from large order by n",
+        "nothing": f"{even}\nselect n from even where n > 100",
+    }
+    suite = Suite("raw.numbers", "main", "numbers", tuple(Check(name, "", "warning", text) for name, text in queries.items()))
+    with duckdb.connect() as connection:
+        connection.execute("create table numbers as select n, if(n < 6, '{)', 'b') as word from range(10) as numbers(n)")
+        alone = {name: len(connection.execute(text.format(batch="numbers")).fetchall()) for name, text in queries.items()}
+        assert counts(connection, suite) == {ROWS: 10, **alone}
+    assert alone == {"on rows": 3, "on rows, with a list": 9 - 3, "distinct": 2, "groups": 2, "in common": 5, "in common, and more": 2, "nothing": 0}
 
 
 def test_model_without_yaml_or_grain_is_named(tmp_path: Path) -> None:

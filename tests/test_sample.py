@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from python_calamine import CalamineWorkbook
+from raw_store import RawStore
 
 from ingest import sample
 from ingest.feeds import FEEDS
@@ -127,6 +128,31 @@ def test_another_seed_gives_another_world() -> None:
     one, other = (next(iter(sample.render(EARLIER[0], seed=seed, first_year=2023, feeds=["fred_series"]))) for seed in (sample.SEED, sample.SEED + 1))
     assert one.name == other.name
     assert one.content != other.content
+
+
+def test_other_managers_file_beside_those_of_interest(tmp_path: Path) -> None:
+    """Their filings come in the archives, one a quarter; everything else stays as it is."""
+    store = RawStore(tmp_path, [FEEDS[name] for name in ("sec_13f_filing", "sec_13f_holding", "sec_13f_other_manager")])
+    without = {file.name: file for file in sample.render(sample.END, first_year=2022, feeds=["sec_13f_filing"])}
+    for file in sample.render(sample.END, first_year=2022, feeds=["sec_13f_filing"], other_managers=40):
+        assert (file.content == without.pop(file.name).content) is not file.name.endswith(".zip")
+        store.land(file.feed, file.name, file.content, format=file.format, edition_at=file.edition_at)
+    assert not without
+    store.load()
+    filings, managers, quarters, numbers, in_time = store.rows(
+        """
+        select count(*), count(distinct cik), count(distinct period_of_report), count(distinct accession_number),
+            bool_and(filing_date between period_of_report + 30 and period_of_report + 50)
+        from raw.sec_13f_filing where manager_name like 'OTHER MANAGER%'
+        """
+    )[0]
+    assert (filings, managers, numbers, in_time) == (40 * quarters, 40, 40 * quarters, True) and quarters >= 6
+    lines, without_any = store.rows(
+        "select count(*), count(*) filter (where value <= 0 or amount <= 0) from raw.sec_13f_holding semi join "
+        "(select accession_number from raw.sec_13f_filing where manager_name like 'OTHER MANAGER%') using (accession_number)"
+    )[0]
+    assert lines > 15 * filings and without_any < lines / 100
+    assert store.rows("select sum(rows_quarantined) from meta.file") == [(0,)]
 
 
 def test_every_file_belongs_to_a_declared_format(files: list[SampleFile]) -> None:

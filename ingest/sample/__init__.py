@@ -86,19 +86,26 @@ _WRITERS = {
 
 
 def render(
-    as_of: datetime, seed: int = SEED, first_year: int = 2004, *, feeds: Collection[str] | None = None, strength: float = STRENGTH
+    as_of: datetime,
+    seed: int = SEED,
+    first_year: int = 2004,
+    *,
+    feeds: Collection[str] | None = None,
+    strength: float = STRENGTH,
+    other_managers: int = 0,
 ) -> Iterator[SampleFile]:
     """Every provider file as seen at `as_of` (UTC when it has no zone), observations from `first_year` on.
 
     A file without revisions comes once, current at `as_of` or when its provider stopped changing it. A file with revisions or late
     publications comes once more for each of them that happened by `as_of`, current at that moment. `feeds` limits the files to those of
     these feeds. `strength` is the retreat's lasting shift in standard deviations of each core signal, 0 for a world without retreat.
+    `other_managers` file Form 13F beside those of interest: 8,000 make archives as large as those of life in filings, though not in lines.
     Raises ValueError for a time outside the world.
     """
     moment = dates.as_moment(as_of)
     if not np.datetime64(f"{first_year}-01-01") < moment <= dates.as_moment(END):
         raise ValueError(f"the sample world runs from {first_year} to {END:%Y-%m-%d %H:%M:%S} UTC; as_of {as_of} is outside it")
-    view = View(moment, max(dates.FIRST_DAY, np.datetime64(f"{first_year}-01-01", "D")))
+    view = View(moment, max(dates.FIRST_DAY, np.datetime64(f"{first_year}-01-01", "D")), other_managers)
     made = simulated(seed, strength)
     # files that serve two feeds carry the name of the one they land for
     wanted = None if feeds is None else {*feeds, *(FEEDS[name].landed_with for name in feeds if name in FEEDS)}

@@ -30,10 +30,11 @@ class SampleFile:
 
 @dataclass(frozen=True)
 class View:
-    """What is rendered: rows published by `as_of` (UTC moment) about days from `since` on."""
+    """What is rendered: rows published by `as_of` (UTC moment) about days from `since` on; `other_managers` file Form 13F beside those of interest."""
 
     as_of: np.datetime64
     since: np.datetime64
+    other_managers: int = 0
 
     def shows(self, days: Days, published: Moments, when: np.datetime64 | None = None) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which rows a file made at `when` (the view's own time if not given) holds."""

@@ -6,6 +6,7 @@ Writers that show one filing from several sides (a manager's list of filings, th
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
 from zlib import crc32
 
 import numpy as np
@@ -24,6 +25,7 @@ def _draw(*parts: object) -> int:
     return crc32("/".join(str(part) for part in parts).encode())
 
 
+@cache
 def _business_day(day: date) -> date:
     """The day itself or the next business day."""
     found = np.busday_offset(np.datetime64(day, "D"), 0, roll="forward", holidays=dates.federal_holidays())

@@ -34,6 +34,9 @@ FIRST_QUARTER = date(2018, 12, 31)
 _SINGLE_SINCE = date(2023, 6, 30)
 _SINGLE_SINCE_BRIDGEWATER = date(2023, 3, 31)
 
+# EDGAR is far from numbers as high.
+_FIRST_OTHER_CIK = 9_000_000_001
+
 _IN_DOLLARS_SINCE = date(2023, 1, 3)
 _PUBLISHED_AFTER_DAYS = 15  # an archive comes so long after the last filing day it covers
 
@@ -80,7 +83,8 @@ def files(world: World, view: View) -> Iterator[SampleFile]:
         published = dates.local_to_utc(np.array([end.astype("datetime64[D]") - 1 + _PUBLISHED_AFTER_DAYS]), "12:00", "America/New_York")[0]
         if published <= view.as_of and filed[0].quarter >= date.fromisoformat(str(view.since)):
             # an archive never changes once it is there
-            yield SampleFile("sec_13f_filing", "data_set", f"{year}q{quarter}_form13f.zip", dates.as_datetime(published), _archive(filed))
+            content = _archive([*filed, *_other_filings(world, filed, view.other_managers)])
+            yield SampleFile("sec_13f_filing", "data_set", f"{year}q{quarter}_form13f.zip", dates.as_datetime(published), content)
     for each in every:
         since = _SINGLE_SINCE_BRIDGEWATER if each.cik == BRIDGEWATER else _SINGLE_SINCE
         published = dates.local_to_utc(np.array([np.datetime64(each.filed, "D")]), "24:00", "America/New_York")[0]
@@ -153,6 +157,21 @@ def _portfolio(world: World, cik: str, kind: str, quarters: list[date]) -> Mappi
             contracts = int(rng.integers(1_000, 20_000))
             found[quarter].append(Line(fund, contracts * 100, round(contracts * 100 * float(price)), "Put" if rng.uniform() < 0.7 else "Call"))
     return {quarter: tuple(lines) for quarter, lines in found.items()}
+
+
+def _other_filings(world: World, filed: Sequence[Filing], count: int) -> Iterator[Filing]:
+    """Filings of managers who are of no interest, for the newest quarter of an archive: each holds what one of interest does, in another size."""
+    newest = max((each.quarter for each in filed), default=None)
+    models = [each for each in filed if each.quarter == newest and not each.amendment]
+    rng = stream(world.seed, "13F other managers")
+    of, size = rng.uniform(size=count), np.exp(rng.normal(-1.5, 1.0, count))
+    for number, (place, factor) in enumerate(zip(of.tolist(), size.tolist(), strict=True)):
+        model = models[int(place * len(models))]
+        cik = f"{_FIRST_OTHER_CIK + number:010d}"
+        lines = tuple(Line(line.security, shares, round(line.value * factor), line.put_call) for line in model.lines if (shares := round(line.shares * factor)))
+        yield Filing(
+            filing.accession(cik, model.quarter), cik, f"OTHER MANAGER {number + 1:05d} LLC", model.quarter, filing.filed_on(cik, model.quarter), lines
+        )
 
 
 def _split_factors(world: World, security: Security, ends: dates.Days) -> Floats:
