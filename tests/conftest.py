@@ -110,6 +110,19 @@ def sample_home(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def whole_sample(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """A home refreshed from the whole sample world, which begins before the low of 2009; `.ci/run` names the one it has refreshed. It is read only."""
+    if WHOLE_SAMPLE:
+        return Path(WHOLE_SAMPLE)
+
+    def make(folder: Path) -> None:
+        done = command("refresh", home=folder / "home", SAMPLE_FIRST_YEAR="2004")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return shared("whole_sample", make) / "home"
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     return found or pytest.skip("no Chromium on this machine: install the package chromium")

@@ -12,6 +12,7 @@ import duckdb
 RELATIVE = 1e-9
 ABSOLUTE = 1e-12
 SHOWN = 10
+FLOATS = ("DOUBLE", "FLOAT")
 
 
 def _name(column: str) -> str:
@@ -30,7 +31,8 @@ def assert_equal(connection: duckdb.DuckDBPyConnection, left: str, right: str, k
     left, right
         Table names or subqueries in parentheses.
     keys
-        Columns that identify a row; a null key equals a null key. The keys must be unique on both sides.
+        Columns that identify a row; a null key equals a null key. The keys must be unique on both sides. Rows whose keys have a float among them are paired
+        in its order, as the float may differ like any other.
     ignore
         Columns that may differ, or that one side may lack.
     """
@@ -40,13 +42,16 @@ def assert_equal(connection: duckdb.DuckDBPyConnection, left: str, right: str, k
     for side in (left, right):
         repeated = connection.execute(f"select {key_list}, count(*) from {side} group by all having count(*) > 1 limit {SHOWN}").fetchall()
         assert not repeated, f"{side}: the key ({key_list}) stands more than once: {repeated}"
-    same_key = " and ".join(f"lhs.{_name(key)} is not distinct from rhs.{_name(key)}" for key in keys)
-    compared = {name: type_ for name, type_ in types[left].items() if name not in keys}
+    exact = [key for key in keys if types[left][key] not in FLOATS]
+    inexact = [_name(key) for key in keys if key not in exact]
+    place = f"row_number() over (partition by {', '.join(map(_name, exact)) or 'true'} order by {', '.join(inexact)})" if inexact else "1"
+    same_key = " and ".join(["lhs._place = rhs._place", *(f"lhs.{_name(key)} is not distinct from rhs.{_name(key)}" for key in exact)])
+    compared = {name: type_ for name, type_ in types[left].items() if name not in exact}
     differences = ["case when lhs._here is null then '(row missing on the left)' when rhs._here is null then '(row missing on the right)' end"]
     for column, type_ in compared.items():
         one, other = f"lhs.{_name(column)}", f"rhs.{_name(column)}"
         equal = f"{one} is not distinct from {other}"
-        if type_ in ("DOUBLE", "FLOAT"):
+        if type_ in FLOATS:
             near = f"abs({one} - {other}) <= greatest({ABSOLUTE}, {RELATIVE} * greatest(abs({one}), abs({other})))"
             finite = f"coalesce(isfinite({one}) and isfinite({other}), false)"
             equal = f"({equal} or ({finite} and {near}))"
@@ -57,8 +62,8 @@ def assert_equal(connection: duckdb.DuckDBPyConnection, left: str, right: str, k
         f"""
         with differences as (
             select {shown_keys}, nullif(concat_ws('; ', {", ".join(differences)}), '') as difference
-            from (select *, true as _here from {left}) as lhs
-            full join (select *, true as _here from {right}) as rhs on {same_key}
+            from (select *, true as _here, {place} as _place from {left}) as lhs
+            full join (select *, true as _here, {place} as _place from {right}) as rhs on {same_key}
         )
         select *, count(*) over () as differing from differences where difference is not null order by {key_list} limit {SHOWN}
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,6 @@ import pytest
 from ingest import sample
 from ingest.feeds import FEEDS
 from ingest.feeds.own import SERIES
-from tests.conftest import WHOLE_SAMPLE, command
 from warehouse.dbt import run_dbt
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
@@ -94,22 +92,9 @@ Lines: TypeAlias = dict[tuple[str, str], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def home(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
-    """A home refreshed from the whole sample world, which begins before the low of 2009; `.ci/run` names the one it has refreshed. It is read only."""
-    if WHOLE_SAMPLE:
-        return Path(WHOLE_SAMPLE)
-
-    def make(folder: Path) -> None:
-        done = command("refresh", home=folder / "home", SAMPLE_FIRST_YEAR="2004")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return shared("whole_sample", make) / "home"
-
-
-@pytest.fixture(scope="module")
-def ledger(home: Path) -> Lines:
+def ledger(whole_sample: Path) -> Lines:
     """Lines by claim and variant."""
-    return lines_of(home / "published" / "current.duckdb")
+    return lines_of(whole_sample / "published" / "current.duckdb")
 
 
 def lines_of(mart: Path) -> Lines:
@@ -234,10 +219,10 @@ def test_arithmetic_inside_the_claims(ledger: Lines) -> None:
     assert "takes away 18.18%, so that a loss of 7.0tn USD is one on 38.5tn USD" in used(ledger, "P4-7")["why"]
 
 
-def test_an_earlier_ledger_judges_by_what_was_known(home: Path, ledger: Lines, tmp_path: Path) -> None:
+def test_an_earlier_ledger_judges_by_what_was_known(whole_sample: Path, ledger: Lines, tmp_path: Path) -> None:
     """The evening of 31 August: the high of that month stands, the outflow of September and the rise of bitcoin are not known."""
     warehouse = tmp_path / "warehouse.duckdb"
-    shutil.copy(home / "warehouse.duckdb", warehouse)
+    shutil.copy(whole_sample / "warehouse.duckdb", warehouse)
     as_of = datetime(2023, 8, 31, 23, 59, 59)
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("update meta.build_in_progress set as_of = ?", [as_of])

@@ -39,11 +39,11 @@ HISTORY = ["int_signal_event", "int_signal_observation", "int_signal_daily", "in
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory, sample_home: Path) -> Iterator[tuple[SparkSession, Path]]:
+def session(tmp_path_factory: pytest.TempPathFactory, whole_sample: Path) -> Iterator[tuple[SparkSession, Path]]:
     """A session that knows the raw tables and, as DuckDB has them, the models that are not built here."""
     folder = tmp_path_factory.mktemp("spark")
     given = [name for name, model in read_models().items() if model.layer == "intermediate" and name not in {*ROTATION, *HISTORY}]
-    names = export(sample_home / "warehouse.duckdb", folder / "input", given)
+    names = export(whole_sample / "warehouse.duckdb", folder / "input", given)
     session = open_session(folder / "tables", "local[2]", "2g")
     register(session, folder / "input", names)
     yield session, folder
@@ -51,11 +51,11 @@ def session(tmp_path_factory: pytest.TempPathFactory, sample_home: Path) -> Iter
 
 
 @pytest.mark.parametrize("models", [ROTATION, HISTORY], ids=["rotation", "history"])
-def test_models_are_equal_to_those_of_duckdb(models: list[str], session: tuple[SparkSession, Path], sample_home: Path) -> None:
+def test_models_are_equal_to_those_of_duckdb(models: list[str], session: tuple[SparkSession, Path], whole_sample: Path) -> None:
     spark, folder = session
     build(spark, folder, models)
     known = read_models()
-    found = differences(spark, folder / "rows", sample_home, [known[name] for name in models])
+    found = differences(spark, folder / "rows", whole_sample, [known[name] for name in models])
     assert found == dict.fromkeys(models, "")
 
 

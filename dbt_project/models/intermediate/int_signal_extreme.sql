@@ -70,6 +70,7 @@ shown as (
         recorded.signal_id,
         recorded.source_observation_date,
         shown_value.value,
+        {{ without_last_digits('shown_value.value') }} as height,
         recorded.position,
         recorded.record_start
     from recorded
@@ -84,7 +85,7 @@ block as (
         side.sign,
         level.level,
         {{ whole_quotient('observation.position', 'level.size') }} as block,
-        max(side.sign * observation.value) as highest
+        max(side.sign * ({{ without_last_digits('observation.value') }})) as highest
     from observation
     cross join side
     cross join level
@@ -97,6 +98,7 @@ newest_block as (
         shown.signal_id,
         shown.source_observation_date,
         shown.value,
+        shown.height,
         side.sign,
         min(level.level) as level,
         arg_min(block.block, block.level) as block
@@ -109,8 +111,8 @@ newest_block as (
             and side.sign = block.sign
             and level.level = block.level
             and {{ whole_quotient('shown.position', 'level.size') }} - 1 = block.block
-    where {{ whole_quotient('shown.position', 'level.size') }} % 2 = 1 and block.highest >= side.sign * shown.value
-    group by shown.signal_id, shown.source_observation_date, shown.value, side.sign
+    where {{ whole_quotient('shown.position', 'level.size') }} % 2 = 1 and block.highest >= side.sign * shown.height
+    group by shown.signal_id, shown.source_observation_date, shown.value, shown.height, side.sign
 ),
 
 -- into the newer half wherever that is high enough, down to one observation
@@ -121,9 +123,10 @@ descent as (
         descent.signal_id,
         descent.source_observation_date,
         descent.value,
+        descent.height,
         descent.sign,
         descent.level - 1 as level,
-        2 * descent.block + case when newer_half.highest >= descent.sign * descent.value then 1 else 0 end as block
+        2 * descent.block + case when newer_half.highest >= descent.sign * descent.height then 1 else 0 end as block
     from descent
     inner join block as newer_half
         on

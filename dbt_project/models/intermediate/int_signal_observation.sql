@@ -37,7 +37,7 @@ native as (
 select
     *,
     native_number - {{ robust_z.window }} as first_in_rank,
-    cume_dist(order by value) over (
+    cume_dist(order by {{ without_last_digits('value') }}) over (
         partition by signal_id order by native_number rows between {{ robust_z.window }} preceding and current row
     ) as percentile_rank
 from native

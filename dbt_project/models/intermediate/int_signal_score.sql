@@ -34,7 +34,9 @@ ranked_again as (
     select
         scored.signal_id,
         scored.available_at,
-        (1 + count(*) filter (where native.value <= scored.value)) / (1 + count(*)) as percentile_rank
+        (
+            1 + count(*) filter (where {{ without_last_digits('native.value') }} <= {{ without_last_digits('scored.value') }})
+        ) / (1 + count(*)) as percentile_rank
     from scored
     inner join native
         on
