@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from benchmarks.peers_steps import AT_ZERO, DAILY, Method, drift, last_time_as_high, rank_again, spread
+from benchmarks.peers_steps import AT_ZERO, DAILY, Method, drift, last_time_as_high, rank_again, spread, without_last_digits
 
 DAY = np.timedelta64(1, "D")
 
@@ -48,7 +48,7 @@ def judge_cadence(native: pd.DataFrame, cadence: str, method: Method) -> pd.Data
         return column.groupby(signal_id, sort=False).rolling(size, min_periods=least)
 
     native["first_in_rank"] = np.maximum(native["number"] - window, 0)
-    native["native_rank"] = rolling(native["value"], window + 1).rank(method="max", pct=True).to_numpy()
+    native["native_rank"] = rolling(without_last_digits(native["value"]), window + 1).rank(method="max", pct=True).to_numpy()
     signed = native["direction"] * native["value"]
     median = rolling(signed, window + 1, minimum).median().to_numpy()
 
@@ -97,10 +97,10 @@ def score_events(event: pd.DataFrame, native: pd.DataFrame) -> pd.DataFrame:
     score["z_score"] = (score["direction"] * score["value"] - score["median_before"]) / score["scale_before"]
     score["percentile_rank"] = score["native_rank"]
     revised = score["value"] != score["native_value"]
-    value, date = native["native_value"].to_numpy(), native["source_observation_date"].to_numpy()
+    value, date = without_last_digits(native["native_value"].to_numpy()), native["source_observation_date"].to_numpy()
     again = score[revised]
     score.loc[revised, "percentile_rank"] = rank_again(
-        value, again["native_row"].to_numpy(), (again["number"] - again["first_in_rank"]).to_numpy(), again["value"].to_numpy()
+        value, again["native_row"].to_numpy(), (again["number"] - again["first_in_rank"]).to_numpy(), without_last_digits(again["value"].to_numpy())
     )
     score.loc[~score["is_enough"], "percentile_rank"] = np.nan
 
@@ -108,7 +108,7 @@ def score_events(event: pd.DataFrame, native: pd.DataFrame) -> pd.DataFrame:
     rows_of_native, since = native.groupby("signal_id").indices, {name: np.full(len(score), np.datetime64("NaT", "us")) for name in ("highest", "lowest")}
     for signal_id, rows in score.groupby("signal_id").indices.items():
         own = rows_of_native[signal_id]
-        position, shown = score["number"].to_numpy()[rows], score["value"].to_numpy()[rows]
+        position, shown = score["number"].to_numpy()[rows], without_last_digits(score["value"].to_numpy()[rows])
         for name, sign in (("highest", 1), ("lowest", -1)):
             last = last_time_as_high(sign * value[own], position, sign * shown)
             since[name][rows] = np.where(last >= 0, date[own][last], np.datetime64("NaT"))

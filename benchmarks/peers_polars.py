@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtr
 
-from benchmarks.peers_steps import AT_ZERO, DAILY, Method, drift, last_time_as_high, rank_again, spread
+from benchmarks.peers_steps import AT_ZERO, DAILY, Method, drift, last_time_as_high, rank_again, spread, without_last_digits
 
 
 def write_marts(folder: Path, method: Method) -> None:
@@ -61,7 +61,7 @@ def judge_cadence(native: pl.DataFrame, cadence: str, method: Method) -> pl.Data
             first_in_rank=pl.max_horizontal(pl.col("number") - window, 0),
         )
         .with_columns(
-            native_rank=pl.col("value").rolling_rank(window + 1, method="max", min_samples=1).over("signal_id") / pl.col("count"),
+            native_rank=without_last_digits(pl.col("value")).rolling_rank(window + 1, method="max", min_samples=1).over("signal_id") / pl.col("count"),
             median=pl.col("signed").rolling_median(window + 1, min_samples=minimum).over("signal_id"),
             # sums are taken of what lies above a signal's first value
             level=pl.col("signed") - pl.col("signed").first().over("signal_id"),
@@ -110,16 +110,16 @@ def score_events(event: pl.DataFrame, native: pl.DataFrame, method: Method) -> p
         .with_row_index("row")
         .collect()
     )
-    value = native["native_value"].to_numpy()
+    value = without_last_digits(native["native_value"].to_numpy())
     revised = score.lazy().filter(pl.col("value") != pl.col("native_value")).with_columns(before=pl.col("number") - pl.col("first_in_rank")).collect()
-    again = rank_again(value, *(revised[name].to_numpy() for name in ("native_row", "before", "value")))
+    again = rank_again(value, revised["native_row"].to_numpy(), revised["before"].to_numpy(), without_last_digits(revised["value"].to_numpy()))
     since = []
     own_values = native.select("signal_id", "native_value", "source_observation_date").partition_by("signal_id", as_dict=True)
     for key, rows in score.select("signal_id", "number", "value").partition_by("signal_id", as_dict=True, maintain_order=True).items():
-        own, position, shown = own_values[key], rows["number"].to_numpy(), rows["value"].to_numpy()
+        own, position, shown = own_values[key], rows["number"].to_numpy(), without_last_digits(rows["value"].to_numpy())
         columns = {}
         for name, sign in (("highest_since", 1), ("lowest_since", -1)):
-            last = last_time_as_high(sign * own["native_value"].to_numpy(), position, sign * shown)
+            last = last_time_as_high(sign * without_last_digits(own["native_value"].to_numpy()), position, sign * shown)
             columns[name] = own["source_observation_date"].gather(pl.Series(last).replace(-1, None))
         since.append(pl.DataFrame(columns))
     ranked_again = pl.DataFrame({"row": revised["row"], "rank_again": again})

@@ -44,6 +44,11 @@ class Method:
         return [*INDEX, *(f"{block}_contribution" for block in self.of["core_blocks"])]
 
 
+def without_last_digits(number: Any) -> Any:
+    """A number or column to 40 binary digits, as the macro of that name has it: what differs in the last ones only is as high."""
+    return number * 8193 - (number * 8193 - number)
+
+
 def spread(values: Array, median: Array, window: int) -> Array:
     """1.4826 x median absolute deviation of the last `window` + 1 values, 1.2533 x the mean one where that is 0, NaN where both are."""
     # values before the first are infinitely far away, and so behind the middle of those that there are
