@@ -72,6 +72,10 @@ class DuckDBDatasource(SQLDatasource):
         """The engine that buffers results."""
         return DuckDBExecutionEngine
 
+    def test_connection(self, test_assets: bool = True) -> None:
+        """Test the connection alone: the gate has looked which tables there are, and to run every view once more costs as much as some checks do."""
+        super().test_connection(test_assets=False)
+
     def get_execution_engine(self) -> DuckDBExecutionEngine:
         """The execution engine, made once, on the same SQLAlchemy engine that tests the connection."""
         if self._execution_engine is None:

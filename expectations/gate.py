@@ -275,7 +275,7 @@ def _validate(
             held = history.hold(own, to_run)
         engine = datasource.get_execution_engine()
         for suite in to_run:
-            engine.without_rows = _kept(own, suite)
+            engine.without_rows = _without_rows(own, suite)
             # not as a checkpoint: that keeps, and reads back, definitions which live no longer than the gate
             asset = datasource.get_asset(f"{suite.schema}.{suite.table}")
             found = asset.get_batch(asset.build_batch_request()).validate(_expectations(suite), result_format="COMPLETE")
@@ -287,7 +287,7 @@ def _validate(
     return results, pages, held
 
 
-def _kept(connection: duckdb.DuckDBPyConnection, suite: Suite) -> frozenset[str]:
+def _without_rows(connection: duckdb.DuckDBPyConnection, suite: Suite) -> frozenset[str]:
     """Queries of unexpected rows that return none; nothing is known where one of the suite cannot be computed, and each is then run by itself."""
     import duckdb
 
