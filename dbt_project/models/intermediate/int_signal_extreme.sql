@@ -7,7 +7,18 @@ side as (
     from (values (1), (-1)) as side (sign)
 ),
 
--- the first print of each observation; the index is compared by its Z, which does not saturate
+-- the index is compared by its Z, which does not saturate
+index_day as (
+    select
+        'retreat_index' as signal_id,
+        observation_date as source_observation_date,
+        z_score as value,
+        row_number() over (order by observation_date) - 1 as position
+    from {{ ref('int_retreat_aggregate') }}
+    where z_score is not null
+),
+
+-- the first print of each observation
 observation as (
     select
         signal_id,
@@ -16,13 +27,7 @@ observation as (
         native_number - 1 as position
     from {{ ref('int_signal_native') }}
     union all by name
-    select
-        'retreat_index' as signal_id,
-        observation_date as source_observation_date,
-        z_score as value,
-        row_number() over (order by observation_date) - 1 as position
-    from {{ ref('int_retreat_aggregate') }}
-    where z_score is not null
+    select * from index_day
 ),
 
 block_size as (
@@ -61,7 +66,7 @@ shown_value as (
         signal_id,
         source_observation_date,
         value
-    from observation
+    from index_day
 ),
 
 -- a revised value is compared with the same earlier observations as the first print was
