@@ -125,7 +125,7 @@ def test_ci_runs_the_commands_of_the_project() -> None:
     script = REPOSITORY / ".ci" / "run"
     assert os.access(script, os.X_OK)
     named = re.findall(r"(?m)^(?:\w+=\S+ )*make ([a-z]+)", script.read_text(encoding="utf-8"))
-    assert set(named) == {"lint", "audit", "test", "refresh"}
+    assert set(named) == {"lint", "audit", "test", "refresh", "spark"}
     assert set(named) <= TARGETS
     workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
     checks = workflow["jobs"]["checks"]
