@@ -160,13 +160,19 @@ def _portfolio(world: World, cik: str, kind: str, quarters: list[date]) -> Mappi
 
 
 def _other_filings(world: World, filed: Sequence[Filing], count: int) -> Iterator[Filing]:
-    """Filings of managers who are of no interest, for the newest quarter of an archive: each holds what one of interest does, in another size."""
-    newest = max((each.quarter for each in filed), default=None)
-    models = [each for each in filed if each.quarter == newest and not each.amendment]
+    """Filings of managers who are of no interest, for the newest quarter of an archive: each holds what one of interest does, in another size.
+
+    It files in the quarters in which that one does.
+    """
+    newest = max(each.quarter for each in filed)
+    models = {each.cik: each for each in filed if each.quarter == newest and not each.amendment}
+    ciks = sorted(seed.managers())
     rng = stream(world.seed, "13F other managers")
-    of, size = rng.uniform(size=count), np.exp(rng.normal(-1.5, 1.0, count))
+    of, size = rng.integers(len(ciks), size=count), np.exp(rng.normal(-1.5, 1.0, count))
     for number, (place, factor) in enumerate(zip(of.tolist(), size.tolist(), strict=True)):
-        model = models[int(place * len(models))]
+        model = models.get(ciks[place])
+        if model is None:
+            continue
         cik = f"{_FIRST_OTHER_CIK + number:010d}"
         lines = tuple(Line(line.security, shares, round(line.value * factor), line.put_call) for line in model.lines if (shares := round(line.shares * factor)))
         yield Filing(
