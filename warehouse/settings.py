@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     sample_seed: int | None = Field(None, description="seed of the sample world")
     sample_first_year: int = Field(2004, ge=2004, le=2022, description="first year of the sample world")
     sample_other_managers: int = Field(
-        0, ge=0, le=99_999, description="managers of the sample world who file Form 13F beside those of interest; some 33 lines a quarter each, since 2019"
+        0, ge=0, le=99_999, description="managers of the sample world who file Form 13F beside those of interest; some 29 lines a quarter each, since 2019"
     )
     history_years: int = Field(20, ge=1, description="years of history a first live refresh asks for")
     fred_api_key: SecretStr | None = Field(None, description="key of the FRED API; without it fredgraph.csv is used, without vintages")
