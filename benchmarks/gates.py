@@ -72,8 +72,12 @@ def _by_hand(stage: Stage, folder: Path, warehouse: Path, mart: Path) -> tuple[f
         for text in statements:
             found.append(dict(connection.execute(text).fetchall()))
         seconds = time.perf_counter() - began
-    names = [{check.name: check.name if check.unexpected_rows else ROWS for check in suite.checks} for suite in suites]
-    return seconds, {(suite.name, name): numbers[key] for suite, keys, numbers in zip(suites, names, found, strict=True) for name, key in keys.items()}, 0.0
+    by_suite = zip(suites, found, strict=True)
+    return (
+        seconds,
+        {(suite.name, check.name): numbers[check.name if check.unexpected_rows else ROWS] for suite, numbers in by_suite for check in suite.checks},
+        0.0,
+    )
 
 
 # Seconds, what was found, and seconds of the fixed start before.

@@ -97,29 +97,23 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable
     return made
 
 
+def refreshed(folder: Path, first_year: str = FIRST_YEAR) -> None:
+    """Refresh `folder/home` from the sample world by `ebbtide refresh`; what it prints lies in `folder/output.txt`."""
+    done = command("refresh", home=folder / "home", SAMPLE_FIRST_YEAR=first_year)
+    (folder / "output.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="session")
 def sample_home(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
-    """A home refreshed from the sample world by `ebbtide refresh`; tests read it and leave it as it is."""
-
-    def make(folder: Path) -> None:
-        done = command("refresh", home=folder / "home")
-        (folder / "output.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return shared("sample", make) / "home"
+    """A home refreshed from the sample world; tests read it and leave it as it is."""
+    return shared("sample", refreshed) / "home"
 
 
 @pytest.fixture(scope="session")
 def whole_sample(shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """A home refreshed from the whole sample world, which begins before the low of 2009; `.ci/run` names the one it has refreshed. It is read only."""
-    if WHOLE_SAMPLE:
-        return Path(WHOLE_SAMPLE)
-
-    def make(folder: Path) -> None:
-        done = command("refresh", home=folder / "home", SAMPLE_FIRST_YEAR="2004")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return shared("whole_sample", make) / "home"
+    return Path(WHOLE_SAMPLE) if WHOLE_SAMPLE else shared("whole_sample", lambda folder: refreshed(folder, "2004")) / "home"
 
 
 @pytest.fixture(scope="session")
