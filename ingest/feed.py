@@ -314,6 +314,9 @@ class Feed:
         On which days observations fall: the raw gate checks it.
     immutable
         Whether a row never changes, as a filing does not: what a later file says of the same key is the same record again.
+    read_by_edition
+        Whether what a file says depends on when it was current (a list of the present state, a month that is over by then): the same bytes, landed for a
+        later moment, are read again. Files of other feeds that repeat the bytes of the edition before are not.
     landed_with
         Feed whose landed files hold the records of this one too (tables of one archive); this feed then fetches nothing itself.
     filing_of
@@ -340,6 +343,7 @@ class Feed:
     lag_by_cadence: Mapping[Cadence, PublicationLag] = field(default_factory=dict)
     dated: Literal["any day", "trading day", "federal business day", "month end"] = "any day"
     immutable: bool = False
+    read_by_edition: bool = False
     landed_with: str | None = None
     filing_of: str | None = None
 

@@ -1,8 +1,9 @@
 """Landed files: bytes exactly as received, named by their hash, never changed; and the manifest that says what they are.
 
 `landing/<feed>/<date>/<sha256><suffix>` holds the bytes, `landing/<feed>/manifest.jsonl` one line a landed edition. Both are
-written so that a crash leaves either all of a file or nothing of it that is visible. Beside the manifest, `completed.json` and
-`answered.json` say which days a live provider has answered for, by format, and `decisions.jsonl` what was released from quarantine or dropped.
+written so that a crash leaves either all of a file or nothing of it that is visible. Beside the manifest, `seen.json` says until when
+an address was seen with the bytes of its newest edition, `completed.json` and `answered.json` which days a live provider has answered for, by format, and
+`decisions.jsonl` what was released from quarantine or dropped.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -44,6 +45,15 @@ class Arrival:
 
 
 @dataclass(frozen=True)
+class Unchanged:
+    """Said by a source that asked an address whether its file has changed: it has not, at this moment (UTC)."""
+
+    feed: str
+    url: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Completed:
     """Said by a source after the last file of a format: everything asked for up to `last_day` has arrived."""
 
@@ -71,7 +81,8 @@ class Landed:
     """One line of the manifest: an edition of a file.
 
     `file_id` depends only on the content, the name and the edition, so that the same landed files give the same warehouse in
-    whatever order they arrived. `edition_at` is null when only reading the file can tell; `url` holds no secrets.
+    whatever order they arrived. `edition_at` is null when only reading the file can tell; `url` holds no secrets. `seen_until` is the last
+    moment at which the provider's file was seen again with these bytes, null when it never was; it stands in `seen.json`, not in the line.
     """
 
     file_id: int
@@ -88,6 +99,7 @@ class Landed:
     etag: str | None = None
     last_modified: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    seen_until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,7 +210,9 @@ class Landing:
 
     def manifest(self, feed: str) -> list[Landed]:
         """Landed editions of a feed in the order they were landed. A line torn by a crash is passed over: its file lands again."""
-        return _lines(self.folder / feed / "manifest.jsonl", Landed)
+        seen = _read_json(self.folder / feed / "seen.json")
+        lines = _lines(self.folder / feed / "manifest.jsonl", Landed)
+        return [replace(line, seen_until=seen[str(line.file_id)]) if str(line.file_id) in seen else line for line in lines]
 
     def decisions(self, feed: str) -> list[Decision]:
         """What was decided about quarantined files and rows of a feed, in order. A line torn by a crash is passed over: the command had not ended."""
@@ -249,8 +263,10 @@ class Landing:
         intervals = known.get("settled", []) + (recent["days"] if recent.get("on") == today.isoformat() else [])
         return [(date.fromisoformat(begin), date.fromisoformat(end)) for begin, end in intervals]
 
-    def land(self, files: Iterable[Arrival | Completed | Answered], source: str) -> tuple[int, int]:
+    def land(self, files: Iterable[Arrival | Unchanged | Completed | Answered], source: str) -> tuple[int, int]:
         """Keep the bytes of arriving files; returns how many arrived and how many were not there already.
+
+        What an address still serves is no edition of its own: it is noted until when the one before stood.
 
         Bytes are written to a temporary name, synced and renamed; manifest lines follow, a batch at a time (each at once when it came over
         the network), so a file without a line is an unfinished landing and is simply landed again.
@@ -259,8 +275,13 @@ class Landing:
         seen = kept = 0
         batch = 1 if source == "live" else MANIFEST_BATCH
         waiting: dict[str, list[Landed]] = {}
+        still_served: dict[str, dict[str, str]] = {}
         try:
             for arrival in files:
+                if isinstance(arrival, Unchanged):
+                    if unchanged := self.manifest_index(arrival.feed).by_url.get(arrival.url):
+                        still_served.setdefault(arrival.feed, {})[str(unchanged.file_id)] = arrival.at.astimezone(UTC).isoformat()
+                    continue
                 if isinstance(arrival, Completed | Answered):
                     # only once the manifest holds what arrived: a crash before this line asks for all of it again
                     self._append(arrival.feed, waiting.pop(arrival.feed, []))
@@ -270,7 +291,7 @@ class Landing:
                         self._note_answered(arrival)
                     continue
                 seen += 1
-                landed = self._keep(arrival, source)
+                landed = self._keep(arrival, source, still_served.setdefault(arrival.feed, {}))
                 if landed:
                     kept += 1
                     waiting.setdefault(landed.feed, []).append(landed)
@@ -280,10 +301,13 @@ class Landing:
             # what arrived before a failure has landed and is not asked for again
             for feed, lines in waiting.items():
                 self._append(feed, lines)
+            for feed, moments in still_served.items():
+                if moments:
+                    self._note(feed, "seen.json", lambda said, moments=moments: said.update(moments))
         return seen, kept
 
-    def _keep(self, arrival: Arrival, source: str) -> Landed | None:
-        """Write the bytes of one file; None when this edition is there already."""
+    def _keep(self, arrival: Arrival, source: str, still_served: dict[str, str]) -> Landed | None:
+        """Write the bytes of one file; None when this edition is there already, or is `still_served`."""
         fetched = datetime.now(UTC)
         content = arrival.content
         download = content if isinstance(content, Path) and content.parent == self.downloads else None
@@ -291,8 +315,11 @@ class Landing:
         edition = arrival.edition_at.astimezone(UTC).isoformat() if arrival.edition_at else None
         known = self.manifest_index(arrival.feed)
         previous = known.by_url.get(arrival.url) if arrival.url else None
+        is_still_served = previous is not None and previous.sha256 == sha256
         file_id = identify(arrival.feed, arrival.name, sha256, edition)
-        if (previous is not None and previous.sha256 == sha256) or file_id in known.by_id:
+        if is_still_served or file_id in known.by_id:
+            if previous and is_still_served:
+                still_served[str(previous.file_id)] = edition or fetched.isoformat()
             if download:
                 download.unlink()
             return None
@@ -326,7 +353,7 @@ class Landing:
         return landed
 
     def _note_completed(self, completed: Completed) -> None:
-        self._note(completed.feed, "completed.json", completed.format, lambda _: completed.last_day.isoformat())
+        self._note(completed.feed, "completed.json", lambda said: said.update({completed.format: completed.last_day.isoformat()}))
 
     def _note_answered(self, answered: Answered) -> None:
         """Days older than a week are settled; the younger ones count on the day they were asked for."""
@@ -346,15 +373,15 @@ class Landing:
                 }
             return {"settled": [(begin.isoformat(), end.isoformat()) for begin, end in _merged(settled)], "recent": recent}
 
-        self._note(answered.feed, "answered.json", answered.format, more)
+        self._note(answered.feed, "answered.json", lambda said: said.update({answered.format: more(said.get(answered.format))}))
 
-    def _note(self, feed: str, name: str, format: str, change: Callable[[Any], Any]) -> None:
-        """Change what a record of a feed says of a format, in one rename."""
+    def _note(self, feed: str, name: str, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change what a record of a feed says, in one rename."""
         path = self.folder / feed / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             said = _read_json(path)
-            said[format] = change(said.get(format))
+            change(said)
             temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
             with temporary.open("w", encoding="utf-8") as stream:
                 json.dump(dict(sorted(said.items())), stream)

@@ -61,8 +61,9 @@ create table if not exists meta.file (
     file_id bigint, feed varchar, format varchar, name varchar, path varchar, sha256 varchar, size bigint, url varchar, source varchar,
     fetched_at timestamp, edition_at timestamp, loaded_at timestamp, build_id varchar, status varchar, message varchar,
     rows_read bigint, rows_loaded bigint, rows_quarantined bigint, rows_unchanged bigint, rows_skipped bigint, skipped map(varchar, bigint),
-    first_observation date, last_observation date
+    first_observation date, last_observation date, seen_until timestamp
 );
+alter table meta.file add column if not exists seen_until timestamp;
 create table if not exists meta.quarantine (
     file_id bigint, feed varchar, row_number bigint, line varchar, reason varchar, quarantined_at timestamp, can_be_released boolean, decision varchar
 );
@@ -91,7 +92,14 @@ where
 _FILE_TYPES = ["bigint", *["varchar"] * 5, "bigint", *["varchar"] * 2, *["timestamp"] * 3, *["varchar"] * 3, *["bigint"] * 5]
 _INSERT_FILES = f"""
 insert into meta.file
-select {", ".join(f"unnest(?::{kind}[])" for kind in _FILE_TYPES)}, map(unnest(?::varchar[][]), unnest(?::bigint[][])), unnest(?::date[]), unnest(?::date[])
+select {", ".join(f"unnest(?::{kind}[])" for kind in _FILE_TYPES)}, map(unnest(?::varchar[][]), unnest(?::bigint[][])), unnest(?::date[]), unnest(?::date[]),
+    unnest(?::timestamp[])
+"""
+
+_NOTE_SEEN = """
+update meta.file set seen_until = seen.seen_until
+from (select unnest(?::bigint[]) as file_id, unnest(?::timestamp[]) as seen_until) as seen
+where file.file_id = seen.file_id and file.seen_until is distinct from seen.seen_until
 """
 
 
@@ -143,12 +151,14 @@ def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], la
     What is loaded without a build (after a release from quarantine) belongs to the next one. Files are read, typed and checked beside whoever
     else loads; what is written is written in turn.
     """
+    manifests = {feed.name: _landed(landing, feed) for feed in feeds}
     with turn():
         create_tables(connection, feeds)
         if build_id:
             connection.execute("update meta.file set build_id = ? where build_id is null", [build_id])
+        restated = _note_seen(connection, feeds, manifests)
     # one after the other: beside a second transaction, DuckDB keeps the memory of temporary tables that were replaced
-    outcomes = [outcome for feed in feeds for outcome in _load_feed(connection, feed, landing, build_id, turn)]
+    outcomes = [outcome for feed in feeds for outcome in _load_feed(connection, feed, landing, manifests[feed.name], restated, build_id, turn)]
     ids = [outcome.landed.file_id for outcome in outcomes]
     totals = connection.execute(
         """
@@ -162,12 +172,44 @@ def load_landed(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], la
     return LoadSummary(*(int(total) for total in totals))
 
 
+def _moment(text: str | None) -> datetime | None:
+    """A time of the manifest as DuckDB takes it: UTC without zone."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) if text else None
+
+
 def _landed(landing: Landing, feed: Feed) -> list[Landed]:
-    """Landed editions with records of a feed; one that is landed for several feeds has an id in each."""
+    """Editions with records of a feed, as they count; one that is landed for several feeds has an id in each."""
+    editions = landing.manifest(feed.landed_with or feed.name)
+    if not feed.read_by_edition:
+        editions = _standing(editions)
     if feed.landed_with is None:
-        return landing.manifest(feed.name)
-    editions = landing.manifest(feed.landed_with)
+        return editions
     return [replace(line, feed=feed.name, file_id=identify(feed.name, line.name, line.sha256, line.edition_at)) for line in editions]
+
+
+def _file_of(landed: Landed) -> str:
+    """What the editions of a file share: its address, or its name where it has none."""
+    return landed.url or landed.name
+
+
+def _standing(editions: Sequence[Landed]) -> list[Landed]:
+    """Editions without those that only repeat the bytes of the one before of the same file: that one still stood.
+
+    What is known of such an edition is all there: reading it again could only take back what another file has said since.
+    """
+    before: dict[str, Landed] = {}
+    seen: dict[int, str] = {}
+    repeats: set[int] = set()
+    for landed in sorted((edition for edition in editions if edition.edition_at), key=_in_order):
+        standing = before.get(_file_of(landed))
+        if standing and (standing.sha256, standing.format) == (landed.sha256, landed.format):
+            repeats.add(landed.file_id)
+            seen[standing.file_id] = max(filter(None, (landed.edition_at, landed.seen_until)))
+        else:
+            before[_file_of(landed)] = landed
+    return [
+        replace(edition, seen_until=seen[edition.file_id]) if edition.file_id in seen else edition for edition in editions if edition.file_id not in repeats
+    ]
 
 
 def _sharing(feed: Feed) -> list[Feed]:
@@ -178,10 +220,37 @@ def _sharing(feed: Feed) -> list[Feed]:
     return [other for other in FEEDS.values() if other.name != feed.name and (other.landed_with or other.name) == together]
 
 
-def _load_feed(connection: duckdb.DuckDBPyConnection, feed: Feed, landing: Landing, build_id: str | None, turn: Turn) -> list[FileOutcome]:
+def _note_seen(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], manifests: Mapping[str, Sequence[Landed]]) -> set[int]:
+    """Note until when loaded files were met again. Returns those, not noted, with a later edition that is loaded: it is to be dated anew."""
+    loaded = dict(connection.execute("select file_id, seen_until from meta.file").fetchall())
+    noted: list[tuple[int, datetime | None]] = []
+    restated: set[int] = set()
+    for feed in feeds:
+        known = [landed for landed in manifests[feed.name] if landed.file_id in loaded]
+        changed = [landed for landed in known if loaded[landed.file_id] != _moment(landed.seen_until)]
+        # lines of filings are not dated by their files
+        newest = {_file_of(landed): _in_order(landed) for landed in sorted(known, key=_in_order)} if changed and not feed.filing_of else {}
+        for landed in changed:
+            if _in_order(landed) < newest.get(_file_of(landed), _in_order(landed)):
+                restated.add(landed.file_id)
+            else:
+                noted.append((landed.file_id, _moment(landed.seen_until)))
+    if noted:
+        connection.execute(_NOTE_SEEN, [list(column) for column in zip(*noted, strict=True)])
+    return restated
+
+
+def _load_feed(
+    connection: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    landing: Landing,
+    manifest: Sequence[Landed],
+    restated: set[int],
+    build_id: str | None,
+    turn: Turn,
+) -> list[FileOutcome]:
     loaded = {row[0]: row[1] for row in connection.execute("select file_id, edition_at from meta.file where feed = ?", [feed.name]).fetchall()}
-    manifest = _landed(landing, feed)
-    again = _decided_since(connection, feed, landing) & loaded.keys()
+    again = (_decided_since(connection, feed, landing) | restated) & loaded.keys()
     new = [landed for landed in manifest if landed.file_id not in loaded or landed.file_id in again]
     if not new:
         return []
@@ -748,25 +817,29 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
         {
             "file_id": pandas.array([o.landed.file_id for o in outcomes], "int64"),
             "edition_at": [o.edition_at.replace(tzinfo=None) if o.edition_at else None for o in outcomes],
+            "seen_until": [_moment(o.landed.seen_until) for o in outcomes],
             "stream": [stream_of(o.landed.name) for o in outcomes],
         }
     )
     connection.register("edition_frame", editions)
-    connection.execute("create or replace temp table edition as select file_id, edition_at::timestamp as edition_at, stream from edition_frame")
+    connection.execute(
+        "create or replace temp table edition as "
+        "select file_id, edition_at::timestamp as edition_at, seen_until::timestamp as seen_until, stream from edition_frame"
+    )
     connection.unregister("edition_frame")
     observed = quote(feed.observation_column)
-    # the edition of the same file before each: a row due by then that it lacked was published late
+    # until when the edition of the same file before each stood: a row due by then that it lacked was published late
     connection.execute(
         f"""
         create or replace temp table earlier as
         with ranges as (select _file_id as file_id, min({observed}) as first_observation from checked where _reason is null group by 1),
         known as (
-            select edition.file_id, edition.stream, edition.edition_at, ranges.first_observation from edition join ranges using (file_id)
+            select edition.file_id, edition.stream, edition.edition_at, edition.seen_until, ranges.first_observation from edition join ranges using (file_id)
             union all
-            select file_id, {_STREAM}, edition_at, first_observation
+            select file_id, {_STREAM}, edition_at, seen_until, first_observation
             from meta.file where feed = ? and status = 'loaded'
         )
-        select file_id, lag(edition_at) over editions as edition_at,
+        select file_id, lag(greatest(edition_at, seen_until)) over editions as stood_until,
                min(first_observation) over (editions rows between unbounded preceding and 1 preceding) as first_observation
         from known window editions as (partition by stream order by edition_at, file_id)
         """,
@@ -801,7 +874,7 @@ def _append_versions(connection: duckdb.DuckDBPyConnection, feed: Feed, outcomes
     elif feed.published_column:
         published = quote(feed.published_column)
         provider = f"case when {published} <= {rule} + interval {feed.bulk_after_days} day then {published} end"
-    late = f"{rule} <= earlier.edition_at and chain.{observed} >= earlier.first_observation"
+    late = f"{rule} <= earlier.stood_until and chain.{observed} >= earlier.first_observation"
     connection.execute(
         f"""
         create or replace temp table chain as
@@ -915,8 +988,9 @@ def _file_row(
     edition = outcome.edition_at.replace(tzinfo=None) if outcome.edition_at else None
     return [
         *(landed.file_id, landed.feed, landed.format, landed.name, landed.path, landed.sha256, landed.size, landed.url, landed.source),
-        *(datetime.fromisoformat(landed.fetched_at).replace(tzinfo=None), edition, datetime.now(UTC).replace(tzinfo=None), build_id),
+        *(_moment(landed.fetched_at), edition, datetime.now(UTC).replace(tzinfo=None), build_id),
         *(outcome.status, outcome.message, read, loaded, bad, unchanged, sum(skipped.values()), list(skipped), list(skipped.values()), first, last),
+        _moment(landed.seen_until),
     ]
 
 

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from ingest.client import Answer, Client, CutOff, Pace, Partial, Taken, address_of, kept_from_logs, open_session, retry_also
 from ingest.feed import Access, Feed, FetchWindow, Format, Key, Provider, Request, UnreadableFile
 from ingest.feeds import FEEDS, PROVIDERS, feeds_of, provider_of
-from ingest.landing import SETTLED_AFTER, Answered, Arrival, Completed, Days, Landed, Landing
+from ingest.landing import SETTLED_AFTER, Answered, Arrival, Completed, Days, Landed, Landing, Unchanged
 from ingest.reader import HEAD_BYTES, decode, expanded, looks_like_html
 from ingest.secrets import holds_secret, masked
 
@@ -41,7 +41,7 @@ class KeyMissing(FetchFailed):
 class Source(Protocol):
     """Gives the files of a provider."""
 
-    def fetch(self, provider: str, /, start: date | None = None, end: date | None = None) -> Iterator[Arrival | Completed | Answered]:
+    def fetch(self, provider: str, /, start: date | None = None, end: date | None = None) -> Iterator[Arrival | Unchanged | Completed | Answered]:
         """The provider's files with observations from `start` to `end` (both inclusive, defaults by source)."""
         ...
 
@@ -235,7 +235,8 @@ def _value(settings: Settings, name: str) -> str:
 class LiveSource:
     """The providers themselves: paced, conditional requests with retries.
 
-    "Not published" (a status in `Request.absent`) is not an error. A 304, or bytes equal to the newest landed ones, costs nothing more.
+    "Not published" (a status in `Request.absent`) is not an error. A 304, or bytes equal to the newest landed ones, lands nothing: it is noted
+    that the file stood unchanged.
     `tell` hears of every step.
     """
 
@@ -255,7 +256,9 @@ class LiveSource:
             start = min(complete, last) - SETTLED_AFTER
         return FetchWindow(start or date(last.year - self.settings.history_years, 1, 1), last, self._keys())
 
-    def fetch(self, name: str, start: date | None = None, end: date | None = None, *, only_missing: bool = False) -> Iterator[Arrival | Completed | Answered]:
+    def fetch(
+        self, name: str, start: date | None = None, end: date | None = None, *, only_missing: bool = False
+    ) -> Iterator[Arrival | Unchanged | Completed | Answered]:
         """New bytes of a provider's feeds, or of one feed. Raises FetchFailed naming feed and address when one does not answer.
 
         A request that fails ends its format; the other formats and feeds are asked all the same, and the failures are raised after them.
@@ -317,7 +320,7 @@ class LiveSource:
 
     def _fetch_format(
         self, client: Client, provider: Provider, feed: Feed, declared: Format, start: date | None, end: date | None, only_missing: bool
-    ) -> Iterator[Arrival | Completed | Answered]:
+    ) -> Iterator[Arrival | Unchanged | Completed | Answered]:
         """New bytes of one format, piece by piece: `Answered` after each, `Completed` after the last when no window was asked for.
 
         A piece in which the provider sent nothing, or a web page instead of data, is not answered. Raises FetchFailed.
@@ -345,7 +348,7 @@ class LiveSource:
 
     def _fetch_piece(
         self, client: Client, provider: Provider, feed: Feed, declared: Format, first: list[Request], met: dict[str, bool]
-    ) -> Generator[Arrival, None, bool]:
+    ) -> Generator[Arrival | Unchanged, None, bool]:
         """Files of these requests and of those they lead to. Returns whether all of them were data. Raises FetchFailed."""
         good = True
         # each with the hash of the answer that led to it: a page equal to the one before would lead on for ever
@@ -369,8 +372,9 @@ class LiveSource:
                 try:
                     with partial.held() if partial else nullcontext():
                         answer = self._ask(client, provider, feed, request, address, previous, partial, step)
-                        if answer.status == 304 and previous and request.following:
-                            content = self.landing.path(previous).read_bytes()
+                        if answer.status == 304 and previous:
+                            yield Unchanged(feed.name, address, datetime.now(UTC))
+                            content = self.landing.path(previous).read_bytes() if request.following else None
                         # pages or a list without a row are an answer, and no file
                         if answer.status == 200 and not (request.page_size and answer.content == b"") and answer.content != b"[]":
                             met[address] = not request.lands or _is_data(answer.content, declared)

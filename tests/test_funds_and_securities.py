@@ -350,6 +350,19 @@ def test_both_lists_of_companies_say_the_same(tmp_path: Path, kind: str, text: s
     assert skipped == {}
 
 
+def test_a_list_that_stays_the_same_is_the_state_of_each_month(tmp_path: Path) -> None:
+    landing = Landing(tmp_path / "landing")
+    for month in (8, 9):
+        arrival = Arrival("sec_company_ticker", "exchange_json", "company_tickers_exchange.json", COMPANIES.encode(), datetime(2023, month, 15, tzinfo=UTC))
+        landing.land([arrival], "replay")
+    connection = connected()
+    load_landed(connection, [FEEDS["sec_company_ticker"]], landing, "build")
+    rows = connection.execute(
+        "select observation_date::varchar, _available_at::varchar from raw.sec_company_ticker where ticker = 'META' order by 1"
+    ).fetchall()
+    assert rows == [("2023-08-01", "2023-08-15 00:00:00"), ("2023-09-01", "2023-09-15 00:00:00")]
+
+
 def test_classes_of_funds_without_symbol_are_counted(tmp_path: Path) -> None:
     rows, skipped, columns = listed(tmp_path, "fund_json", FUND_CLASSES)
     assert columns == ("cik", "ticker", "series_id", "class_id", "observation_date", "published_at")

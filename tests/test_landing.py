@@ -54,7 +54,8 @@ def test_content_that_returns_at_an_address_is_a_third_edition(tmp_path: Path) -
         arrived = arrival(content, edition_at=MOMENT.replace(day=day), url=url)
         assert Landing(tmp_path).land([arrived], "live") == (1, kept)
     editions = Landing(tmp_path).manifest("readings")
-    assert [landed.edition_at[8:10] for landed in editions if landed.edition_at] == ["10", "12", "13"]
+    assert [(landed.edition_at or "")[8:10] for landed in editions] == ["10", "12", "13"]
+    assert [(landed.seen_until or "")[8:10] for landed in editions] == ["11", "", "14"]
     assert len({landed.file_id for landed in editions}) == 3
 
 

@@ -129,6 +129,34 @@ def test_content_that_returns_is_a_third_edition(home: Home, provider: Provider)
     assert rows == [(1,), (2,), (1,)]
 
 
+@pytest.mark.parametrize("etag", ['"one"', None], ids=["answered 304", "answered with the same bytes"])
+def test_a_row_that_a_fetch_after_its_due_time_did_not_find_was_published_late(
+    home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch, etag: str | None
+) -> None:
+    """The file lands twice, was met unchanged in between, and its new row was due by then: it became known with the second edition."""
+
+    def fetch(day: int) -> tuple[int, int]:
+        class Clock(datetime):
+            now = classmethod(lambda cls, tz=None: datetime(2026, 10, day, 22, tzinfo=tz))
+
+        for module in (ingest.source, ingest.landing):
+            monkeypatch.setattr(module, "datetime", Clock)
+        return home.fetch("ofr")
+
+    before, after = fsi(1.5), fsi(1.5) + fsi(1.7).splitlines(keepends=True)[1].replace(b"10-05", b"10-06")
+    provider.answer(FSI, Answer(body=before, etag=etag), Answer(body=before, etag=etag), Answer(body=after, etag='"two"'))
+    assert fetch(8) == (1, 1)
+    home.load("ofr_fsi")
+    assert fetch(13)[1] == 0
+    assert [landed.seen_until for landed in home.manifest("ofr_fsi")] == ["2026-10-13T22:00:00+00:00"]
+    assert fetch(14) == (1, 1)
+    known = (
+        home.load("ofr_fsi").execute("select observation_date::varchar, _available_at::varchar, _available_at_source from raw.ofr_fsi order by 1").fetchall()
+    )
+    assert known[1] == ("2026-10-06", "2026-10-14 22:00:00", "edition")
+    assert known[0][2] == "lag"
+
+
 def test_a_compressed_answer_lands_as_the_file_it_is(home: Home, provider: Provider) -> None:
     provider.answer(FSI, Answer(body=fsi(1.5), compressed=True))
     home.fetch("ofr")

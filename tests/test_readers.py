@@ -778,13 +778,13 @@ def test_day_and_month_are_never_swapped_silently(store: RawStore, days: tuple[s
         assert said in reason
 
 
-def test_editions_of_one_content_each_keep_their_own_counts(store: RawStore) -> None:
+def test_files_of_one_content_each_keep_their_own_counts(store: RawStore) -> None:
     """They share the landed bytes: neither rows nor rejected lines of the one are those of the other."""
     for feed, name, content, rows, refused in (
-        ("ofr_fsi", "fsi.csv", fsi(*FSI_ROWS, "2026-01-08,1,1"), 3, 1),
-        ("cboe_put_call", "2026-06-08_daily_options.json", DAILY, 4, 0),
+        ("ofr_fsi", "{}_fsi.csv", fsi(*FSI_ROWS, "2026-01-08,1,1"), 3, 1),
+        ("cboe_put_call", "2026-06-0{}_daily_options.json", DAILY, 4, 0),
     ):
-        landed = [store.land(feed, name, content, edition_at=datetime(2026, 9, day, tzinfo=UTC)) for day in (1, 2, 3)]
+        landed = [store.land(feed, name.format(day), content, edition_at=datetime(2026, 9, day, tzinfo=UTC)) for day in (1, 2, 3)]
         store.load(feed)
         for edition in landed:
             assert edition

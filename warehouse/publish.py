@@ -78,6 +78,7 @@ RECORD_COMMENTS: dict[str, tuple[str, dict[str, str]]] = {
             "skipped": "Lines that are no records, by kind",
             "first_observation": "Oldest observation date in the file",
             "last_observation": "Newest observation date in the file",
+            "seen_until": "When the provider's file was last met again with the same bytes, UTC; null when it never was",
         },
     ),
     "meta.quarantine": (

@@ -110,6 +110,7 @@ FEEDS = (
         licence="Free, cite Robert Shiller, Irrational Exuberance",
         cadence=Cadence.MONTHLY,
         dated="month end",
+        read_by_edition=True,
         lag=PublicationLag(
             15, "24:00", source="updated in the first half of the next month, after consumer prices: the workbook with June 2026 was saved on 13 July"
         ),

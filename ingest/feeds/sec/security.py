@@ -175,6 +175,7 @@ FEEDS = (
         lag=PublicationLag(31, "24:00", source="the present state at the time of the edition, which counts"),
         key=("cik", "ticker", "observation_date"),
         published_column="published_at",
+        read_by_edition=True,
         columns=(
             Column("cik", "TEXT", "SEC number of the filer (CIK), with leading zeros"),
             Column("ticker", "TEXT", "Symbol, with a hyphen before a class of shares (BRK-B)"),
