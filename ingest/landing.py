@@ -302,8 +302,7 @@ class Landing:
             for feed, lines in waiting.items():
                 self._append(feed, lines)
             for feed, moments in still_served.items():
-                if moments:
-                    self._note(feed, "seen.json", lambda said, moments=moments: said.update(moments))
+                self._note_seen(feed, moments)
         return seen, kept
 
     def _keep(self, arrival: Arrival, source: str, still_served: dict[str, str]) -> Landed | None:
@@ -351,6 +350,11 @@ class Landing:
         )
         known.add(landed)
         return landed
+
+    def _note_seen(self, feed: str, moments: Mapping[str, str]) -> None:
+        """Note until when editions stood, by id."""
+        if moments:
+            self._note(feed, "seen.json", lambda said: said.update(moments))
 
     def _note_completed(self, completed: Completed) -> None:
         self._note(completed.feed, "completed.json", lambda said: said.update({completed.format: completed.last_day.isoformat()}))
