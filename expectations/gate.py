@@ -14,6 +14,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -143,18 +144,19 @@ def run_gate(
         if mart is None:
             raise ValueError("the marts gate needs the mart file")
         checked = mart
-    build = read_build(warehouse, checked, feeds)
+    from warehouse.connection import open_database
+
+    # once, for what both read
+    with open_database(warehouse, read_only=True) if warehouse.exists() else nullcontext():
+        build = read_build(warehouse, checked, feeds)
+        before = held_before(warehouse, stage, build.before)
     suites = stage_suites(stage, build, feeds, project)
-    before = held_before(warehouse, stage, build.before)
     results, pages, held = _validate(checked, suites, build.as_of, before, memory_limit, threads)
     results = [*_skipped(suites), *results]
     checked_at = datetime.now(UTC).replace(tzinfo=None)
     rows = [_row(build.build_id, stage, result, checked_at) for result in results]
-    _write_rows(warehouse, build.build_id, stage, rows)
-
     critical = sum(not r.success and r.severity == "critical" for r in results)
-    if critical == 0 and held is not None:
-        _keep_history(warehouse, build, stage, held)
+    _write_rows(warehouse, build, stage, rows, held if critical == 0 else None)
     warned = sum(not r.success and r.severity == "warning" for r in results)
     quality_dir.mkdir(parents=True, exist_ok=True)
     _write_junit(quality_dir / f"{build.build_id}.{stage}.xml", stage, results)
@@ -441,28 +443,23 @@ def held_before(warehouse: Path | Lake, stage: Stage, before: BuildBefore | None
         return connection.execute("from quality.column_by_year where build_id = ? and stage = ?", [before.build_id, stage]).to_arrow_table()
 
 
-def _keep_history(warehouse: Path | Lake, build: BuildUnderCheck, stage: Stage, held: pyarrow.Table) -> None:
+def _keep_history(connection: duckdb.DuckDBPyConnection, build: BuildUnderCheck, stage: Stage, held: pyarrow.Table) -> None:
     """Keep what the checked tables hold, beside the figures of the build before, which a repeated gate needs again."""
-    from warehouse.connection import open_database
-
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in history.COLUMNS.items())
-    with open_database(warehouse) as connection:
-        connection.register("held_now", held)
-        connection.execute("begin")
-        connection.execute(f"create table if not exists quality.column_by_year ({columns})")
-        connection.execute("comment on table quality.column_by_year is 'What the tables of a build held, by year and column, for the next to compare'")
-        for name, (_, comment) in history.COLUMNS.items():
-            connection.execute(f"comment on column quality.column_by_year.{name} is '{comment}'")
-        connection.execute(
-            "delete from quality.column_by_year where stage = ? and (build_id = ? or build_id is distinct from ?)",
-            [stage, build.build_id, build.before.build_id if build.before else None],
-        )
-        connection.execute("insert into quality.column_by_year by position select ?, ?, * from held_now", [build.build_id, stage])
-        connection.execute("commit")
+    connection.register("held_now", held)
+    connection.execute(f"create table if not exists quality.column_by_year ({columns})")
+    connection.execute("comment on table quality.column_by_year is 'What the tables of a build held, by year and column, for the next to compare'")
+    for name, (_, comment) in history.COLUMNS.items():
+        connection.execute(f"comment on column quality.column_by_year.{name} is '{comment}'")
+    connection.execute(
+        "delete from quality.column_by_year where stage = ? and (build_id = ? or build_id is distinct from ?)",
+        [stage, build.build_id, build.before.build_id if build.before else None],
+    )
+    connection.execute("insert into quality.column_by_year by position select ?, ?, * from held_now", [build.build_id, stage])
 
 
-def _write_rows(warehouse: Path | Lake, build_id: str, stage: Stage, rows: list[dict[str, Any]]) -> None:
-    """Replace the rows of this build and stage, so that a repeated gate leaves one set."""
+def _write_rows(warehouse: Path | Lake, build: BuildUnderCheck, stage: Stage, rows: list[dict[str, Any]], held: pyarrow.Table | None) -> None:
+    """Replace the rows of this build and stage, so that a repeated gate leaves one set, and keep what its tables held where that is given."""
     import pyarrow as pa
 
     from warehouse.connection import open_database
@@ -478,8 +475,10 @@ def _write_rows(warehouse: Path | Lake, build_id: str, stage: Stage, rows: list[
         connection.execute("comment on table quality.validation_result is 'Results of the quality gates, one row a build and check'")
         for name, (_, comment) in RESULT_COLUMNS.items():
             connection.execute(f"comment on column quality.validation_result.{name} is '{comment}'")
-        connection.execute("delete from quality.validation_result where build_id = ? and stage = ?", [build_id, stage])
+        connection.execute("delete from quality.validation_result where build_id = ? and stage = ?", [build.build_id, stage])
         connection.execute("insert into quality.validation_result by name select * from checked")
+        if held is not None:
+            _keep_history(connection, build, stage, held)
         connection.execute("commit")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,24 +95,37 @@ class ProjectError(Exception):
     """The dbt project's files do not say what a gate needs; the message names the model and what to add."""
 
 
-def read_models(project: Path = PROJECT) -> dict[str, Model]:
-    """Every SQL or Python model of the project, by name.
+def read_models(project: Path = PROJECT) -> Mapping[str, Model]:
+    """Every SQL or Python model of the project, by name; read once a process while its files stay as they are.
 
     Raises ProjectError when a model has no YAML entry or no grain, or reads a model whose name only dbt could tell.
     """
     folder = project / "models"
+    kinds = {".yml", ".yaml", ".sql", ".py"}
+    files = sorted(path for part in (folder, project / "macros") for path in part.rglob("*") if path.suffix in kinds)
+    return _read_models(project, tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache(maxsize=1)
+def _read_models(project: Path, files: tuple[tuple[Path, int], ...]) -> Mapping[str, Model]:
+    """The models that lie in these files, as they were changed last."""
+    folder = project / "models"
+    of_models = [path for path, _ in files if path.is_relative_to(folder)]
     declared: dict[str, dict[str, Any]] = {}
-    for path in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
-        text = path.read_text(encoding="utf-8")
-        # unit tests are half of it all, and parsing takes longer than the queries of a small gate
-        content = (yaml.load(text, Loader=_LOADER) or {}) if "models:" in text else {}
-        declared.update({entry["name"]: entry for entry in content.get("models") or []})
-    macros = {name: body for path in sorted((project / "macros").glob("*.sql")) for name, body in _MACRO.findall(path.read_text(encoding="utf-8"))}
+    for path in of_models:
+        if path.suffix in (".yml", ".yaml"):
+            text = path.read_text(encoding="utf-8")
+            # unit tests are half of it all, and parsing takes longer than the queries of a small gate
+            content = (yaml.load(text, Loader=_LOADER) or {}) if "models:" in text else {}
+            declared.update({entry["name"]: entry for entry in content.get("models") or []})
+    of_macros = [path for path, _ in files if path.suffix == ".sql" and not path.is_relative_to(folder)]
+    macros = {name: body for path in of_macros for name, body in _MACRO.findall(path.read_text(encoding="utf-8"))}
     models = {}
-    for path in sorted([*folder.rglob("*.sql"), *folder.rglob("*.py")]):
-        if path.stem not in declared:
-            raise ProjectError(f"model {path.stem} ({path.relative_to(project)}) has no entry in a YAML file beside it")
-        models[path.stem] = _model(path, folder, declared[path.stem], macros)
+    for path in of_models:
+        if path.suffix in (".sql", ".py"):
+            if path.stem not in declared:
+                raise ProjectError(f"model {path.stem} ({path.relative_to(project)}) has no entry in a YAML file beside it")
+            models[path.stem] = _model(path, folder, declared[path.stem], macros)
     return {name: _with_completed_refs(model, models) for name, model in models.items()}
 
 

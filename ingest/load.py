@@ -277,7 +277,7 @@ def _load_feed(
 def _forget(connection: duckdb.DuckDBPyConnection, feed: Feed, file_ids: Sequence[int]) -> None:
     """Delete what was loaded of files that are loaded again in the same transaction."""
     if file_ids:
-        for table in (f"raw.{quote(feed.name)}", "meta.file", "meta.quarantine", "meta.filing"):
+        for table in (f"raw.{quote(feed.name)}", "meta.file", "meta.quarantine", "meta.decision", "meta.filing"):
             column = "_file_id" if table.startswith("raw.") else "file_id"
             connection.execute(f"delete from {table} where list_contains(?::bigint[], {column})", [file_ids])
 

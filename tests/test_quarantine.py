@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -501,6 +502,8 @@ def test_files_add_up_after_any_steps(steps: list[Any], tmp_path_factory: pytest
         store.load()
         check_sums(store.connection)
         counted = store.rows("select file_id, rows_read, rows_loaded, rows_quarantined, rows_unchanged from meta.file order by edition_at, file_id")
-        in_order = sorted(editions, key=lambda file_id: (editions[file_id][0], file_id))
-        assert counted == expected([(file_id, editions[file_id][1]) for file_id in in_order], decided)
+        in_order = [(file_id, editions[file_id][1]) for file_id in sorted(editions, key=lambda file_id: (editions[file_id][0], file_id))]
+        # one that repeats the bytes before is that one still
+        counts = [in_order[0], *(edition for before, edition in pairwise(in_order) if edition[1] != before[1])] if in_order else []
+        assert counted == expected(counts, decided)
     check_rebuild(store.connection, [READINGS], store.folder)

@@ -6,7 +6,7 @@ import csv
 import functools
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from expectations.project import Column, Model, feeds_behind, read_models
 from warehouse.dbt import SIGNALS
@@ -67,7 +67,7 @@ def _known(schema: str) -> str:
     return schema
 
 
-def _mart(mart: Model, models: dict[str, Model]) -> str:
+def _mart(mart: Model, models: Mapping[str, Model]) -> str:
     feeds = ", ".join(f"[{feed}](feeds.md#{feed})" for feed in sorted(feeds_behind(mart, models, through_macros=True)))
     facts = [f"* Key: {', '.join(f'`{name}`' for name in mart.grain)}", *([f"* Feeds: {feeds}"] if feeds else [])]
     columns = ([f"`{column.name}`", column.type, column.unit, _meaning(column)] for column in mart.columns)
