@@ -5,9 +5,11 @@ Exit codes: 0 good, 1 a gate or a run failed, 2 wrong use. Heavy imports stay in
 
 from __future__ import annotations
 
+import atexit
 import csv
 import difflib
 import functools
+import gc
 import io
 import json
 import os
@@ -160,6 +162,8 @@ def main(context: click.Context) -> None:
       ebbtide report --open
       ebbtide COMMAND --help
     """
+    # or Python looks through all that Airflow, dbt and Great Expectations have made before it ends: two seconds after a refresh
+    atexit.register(gc.freeze)
     if os.environ.get("NO_COLOR"):
         context.color = False
 

@@ -11,9 +11,14 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from warehouse.lake import Lake
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 SIGNALS = PROJECT / "seeds" / "staging" / "signal.csv"
@@ -71,32 +76,33 @@ def invoke(args: Sequence[str], target: str, folder: Path, environment: dict[str
         When a node or the run itself fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arguments = [
-        *(["--quiet"] if quiet else []),
-        "--no-send-anonymous-usage-stats",
-        "--no-version-check",
-        "--log-level-file",
-        "none",
-        *args,
-        "--target",
-        target,
-        "--vars",
-        json.dumps({"measured_signals": measured_signals()}),
-        "--project-dir",
-        str(PROJECT),
-        "--profiles-dir",
-        str(PROJECT),
-        "--target-path",
-        str(folder),
-        "--log-path",
-        str(folder),
-    ]
+    before = [*(["--quiet"] if quiet else []), "--no-send-anonymous-usage-stats", "--no-version-check", "--log-level-file", "none"]
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(folder), "--log-path", str(folder)]
+    after = ["--target", target, "--vars", json.dumps({"measured_signals": measured_signals()}), *folders]
     from dbt.cli.main import dbtRunner
 
     with _environment({**environment, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}):
-        result = dbtRunner().invoke(arguments)
+        manifest = None if args[0] == "parse" else _manifest((*before, "parse", *after), tuple(sorted(environment.items())), _project_files())
+        result = dbtRunner(manifest=manifest).invoke([*before, *args, *after])
     if not result.success:
         raise DbtFailed(_explanation(args, result))
+
+
+def _project_files() -> tuple[tuple[Path, int], ...]:
+    """The files of the project, and when each was changed last."""
+    return tuple((path, path.stat().st_mtime_ns) for path in sorted(PROJECT.rglob("*")) if path.is_file())
+
+
+@lru_cache(maxsize=1)
+def _manifest(parse: tuple[str, ...], environment: tuple[tuple[str, str], ...], files: tuple[tuple[Path, int], ...]) -> Manifest | None:
+    """The parsed project, read and written to `manifest.json` once a process while command, environment and files stay as they are.
+
+    None when it cannot be parsed: the command then parses it itself, and fails in its own name.
+    """
+    from dbt.cli.main import dbtRunner
+
+    result = dbtRunner().invoke(list(parse)).result
+    return cast("Manifest | None", result)
 
 
 def measured_signals() -> list[str]:

@@ -304,7 +304,8 @@ def build_models(stage_name: Literal["staging", "marts"], *, build_id: str | Non
     settings = build_settings()
     select = ["resource_type:seed", "staging", "intermediate"] if stage_name == "staging" else ["marts"]
     run_dbt(
-        ["build", "--select", *select, "--exclude-resource-type", "unit_test"],
+        # of what dbt writes beside the tables nothing is read but `manifest.json`, which parsing has written
+        ["build", "--no-write-json", "--select", *select, "--exclude-resource-type", "unit_test"],
         warehouse=warehouse_of(settings),
         mart=settings.next_mart_path,
         target=settings.dbt_dir,
