@@ -77,7 +77,7 @@ bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks
 
 faults: $(VENV)/.installed
-	@$(BIN)/python -m tests.faults
+	@$(BIN)/python -m tests.faults --all-marts
 	@$(BIN)/python -m tests.published_readers
 	@$(BIN)/python tests/fuzz.py --seconds 300
 
