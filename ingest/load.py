@@ -132,16 +132,19 @@ class LoadSummary:
 def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Sequence[Feed]) -> None:
     """Create schemas, the file record, and a raw table for each feed; columns a declaration gained are added."""
     connection.execute(_META)
+    known: dict[str, set[str]] = {}
+    found = connection.execute(
+        "select table_name, column_name from duckdb_columns() where database_name = current_database() and schema_name = 'raw'"
+    ).fetchall()
+    for table, column in found:
+        known.setdefault(table, set()).add(column)
     for feed in feeds:
         columns = {column.name: column.type.replace("TEXT", "VARCHAR") for column in feed.columns} | (LINEAGE_OF_LINES if feed.filing_of else LINEAGE)
-        body = ", ".join(f"{quote(name)} {type_}" for name, type_ in columns.items())
-        connection.execute(f"create table if not exists raw.{quote(feed.name)} ({body})")
-        known = {
-            row[0]
-            for row in connection.execute("select column_name from duckdb_columns() where schema_name = 'raw' and table_name = ?", [feed.name]).fetchall()
-        }
+        if feed.name not in known:
+            body = ", ".join(f"{quote(name)} {type_}" for name, type_ in columns.items())
+            connection.execute(f"create table if not exists raw.{quote(feed.name)} ({body})")
         for name, type_ in columns.items():
-            if name not in known:
+            if name not in known.get(feed.name, columns):
                 connection.execute(f"alter table raw.{quote(feed.name)} add column {quote(name)} {type_}")
 
 
