@@ -146,8 +146,8 @@ def run_gate(
         checked = mart
     from warehouse.connection import open_database
 
-    # once, for what both read
-    with open_database(warehouse, read_only=True) if warehouse.exists() else nullcontext():
+    # DuckDB keeps a file open for both that way; a lake has nothing to keep
+    with open_database(warehouse, read_only=True) if isinstance(warehouse, Path) and warehouse.exists() else nullcontext():
         build = read_build(warehouse, checked, feeds)
         before = held_before(warehouse, stage, build.before)
     suites = stage_suites(stage, build, feeds, project)
