@@ -28,7 +28,7 @@ from scipy.stats import CensoredData, binomtest, chi2, ecdf
 
 from benchmarks import worlds
 from benchmarks.worlds import BURN_IN, DAYS, YEAR, Scenario, Signal, World, schedule, simulate
-from warehouse.dbt import PROJECT
+from expectations.project import PROJECT
 from warehouse.retreat import (
     CONTAGION,
     ORDERLY_RETREAT,

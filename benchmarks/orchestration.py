@@ -35,13 +35,13 @@ from rich.table import Table
 
 from benchmarks.home import refresh
 from benchmarks.result import Result, at_most, show
+from expectations.project import PROJECT
 from ingest.feeds import FEEDS
 from ingest.landing import Landing
 from ingest.load import load_landed
 from ingest.sample import END
 from warehouse.build import start_build
 from warehouse.connection import connect, literal, quote
-from warehouse.dbt import PROJECT
 from warehouse.orchestration import airflow_environment
 from warehouse.settings import Settings, load_settings
 

@@ -100,10 +100,12 @@ def read_models(project: Path = PROJECT) -> Mapping[str, Model]:
 
     Raises ProjectError when a model has no YAML entry or no grain, or reads a model whose name only dbt could tell.
     """
-    folder = project / "models"
-    kinds = {".yml", ".yaml", ".sql", ".py"}
-    files = sorted(path for part in (folder, project / "macros") for path in part.rglob("*") if path.suffix in kinds)
-    return _read_models(project, tuple((path, path.stat().st_mtime_ns) for path in files))
+    return _read_models(project, files_of(project))
+
+
+def files_of(project: Path) -> tuple[tuple[Path, int], ...]:
+    """The files of a project in their order, and when each was changed last (ns): what was read of them holds while these are the same."""
+    return tuple((path, path.stat().st_mtime_ns) for path in sorted(project.rglob("*")) if path.is_file())
 
 
 @lru_cache(maxsize=1)
@@ -118,7 +120,7 @@ def _read_models(project: Path, files: tuple[tuple[Path, int], ...]) -> Mapping[
             # unit tests are half of it all, and parsing takes longer than the queries of a small gate
             content = (yaml.load(text, Loader=_LOADER) or {}) if "models:" in text else {}
             declared.update({entry["name"]: entry for entry in content.get("models") or []})
-    of_macros = [path for path, _ in files if path.suffix == ".sql" and not path.is_relative_to(folder)]
+    of_macros = [path for path, _ in files if path.suffix == ".sql" and path.is_relative_to(project / "macros")]
     macros = {name: body for path in of_macros for name, body in _MACRO.findall(path.read_text(encoding="utf-8"))}
     models = {}
     for path in of_models:

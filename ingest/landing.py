@@ -314,11 +314,12 @@ class Landing:
         edition = arrival.edition_at.astimezone(UTC).isoformat() if arrival.edition_at else None
         known = self.manifest_index(arrival.feed)
         previous = known.by_url.get(arrival.url) if arrival.url else None
-        is_still_served = previous is not None and previous.sha256 == sha256
         file_id = identify(arrival.feed, arrival.name, sha256, edition)
-        if is_still_served or file_id in known.by_id:
-            if previous and is_still_served:
-                still_served[str(previous.file_id)] = edition or fetched.isoformat()
+        is_there = file_id in known.by_id
+        if previous and previous.sha256 == sha256:
+            still_served[str(previous.file_id)] = edition or fetched.isoformat()
+            is_there = True
+        if is_there:
             if download:
                 download.unlink()
             return None

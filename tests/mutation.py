@@ -35,11 +35,10 @@ from rich.table import Table
 from expectations.check import STAGES, BuildUnderCheck, Stage, Suite
 from expectations.gate import held_before, prepare, read_build, stage_suites
 from expectations.history import LINEAGE, date_column, hold, is_number
-from expectations.project import read_models
+from expectations.project import PROJECT, read_models
 from ingest.feeds import FEEDS
 from tests.conftest import environment
 from tests.worlds import build_world
-from warehouse.dbt import PROJECT
 from warehouse.settings import load_settings
 from warehouse.sql import literal, quote
 

@@ -11,9 +11,9 @@ import duckdb
 import pytest
 import yaml
 
+from expectations.project import PROJECT
 from tests.equal import assert_equal
 from tests.test_dbt_project import EARLIER, builds, later_warehouse, marts  # noqa: F401
-from warehouse.dbt import PROJECT
 
 THRESHOLDS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["alert"]
 KEY = ("signal_id", "rule", "start_date")

@@ -14,11 +14,11 @@ import duckdb
 import numpy as np
 import pytest
 
-from expectations.project import read_models
+from expectations.project import PROJECT, read_models
 from ingest.feeds import FEEDS
 from ingest.load import create_tables
 from tests.equal import assert_equal
-from warehouse.dbt import PROJECT, SIGNALS, DbtFailed, measured_signals, run_dbt
+from warehouse.dbt import SIGNALS, DbtFailed, measured_signals, run_dbt
 
 FIRST = "2018-01-01"
 LAST = "2022-06-30"

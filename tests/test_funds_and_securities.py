@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from expectations.project import PROJECT
 from ingest.feed import FetchWindow, LandedFile, UnreadableFile
 from ingest.feeds import FEEDS
 from ingest.feeds.proshares import FUNDS
@@ -25,7 +26,6 @@ from ingest.sample.proshares import bull_share
 from ingest.sample.sec import AMENDED, series_of
 from ingest.sample.securities import SECURITIES, check_digit
 from ingest.sample.world import world
-from warehouse.dbt import PROJECT
 
 
 def connected() -> duckdb.DuckDBPyConnection:

@@ -15,12 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from expectations.project import PROJECT, files_of
 from warehouse.lake import Lake
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 SIGNALS = PROJECT / "seeds" / "staging" / "signal.csv"
 
 
@@ -82,15 +82,10 @@ def invoke(args: Sequence[str], target: str, folder: Path, environment: dict[str
     from dbt.cli.main import dbtRunner
 
     with _environment({**environment, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}):
-        manifest = None if args[0] == "parse" else _manifest((*before, "parse", *after), tuple(sorted(environment.items())), _project_files())
+        manifest = None if args[0] == "parse" else _manifest((*before, "parse", *after), tuple(sorted(environment.items())), files_of(PROJECT))
         result = dbtRunner(manifest=manifest).invoke([*before, *args, *after])
     if not result.success:
         raise DbtFailed(_explanation(args, result))
-
-
-def _project_files() -> tuple[tuple[Path, int], ...]:
-    """The files of the project, and when each was changed last."""
-    return tuple((path, path.stat().st_mtime_ns) for path in sorted(PROJECT.rglob("*")) if path.is_file())
 
 
 @lru_cache(maxsize=1)

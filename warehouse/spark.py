@@ -14,8 +14,9 @@ from unittest.mock import patch
 
 import click
 
+from expectations.project import PROJECT
 from warehouse.connection import open_database, warehouse_of
-from warehouse.dbt import PROJECT, invoke
+from warehouse.dbt import invoke
 from warehouse.lake import Lake
 from warehouse.settings import load_settings
 from warehouse.spark_dialect import FUNCTIONS, translate
